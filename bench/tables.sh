@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Puts what was measured into a document: tables.sh DIR FILE.md replaces what stands between the lines
+# "<!-- table: NAME -->" and "<!-- end -->" by the table of DIR/NAME.json. No figure is typed by hand.
+set -euo pipefail
+dir=${1:?tables.sh DIR FILE.md} document=${2:?tables.sh DIR FILE.md}
+
+series() { # NAME: a benchmark of named series
+    jq -r 'def r: . * 10 | round / 10;
+        (.series | map(select(.reference)) | .[0]) as $ref |
+        "| \(.unit) | n | min | median | p99 | max |" + (if $ref then " ratio |" else "" end),
+        "|---|--:|--:|--:|--:|--:|" + (if $ref then "--:|" else "" end),
+        (.series[] | "| " + (if .reference then "*\(.name)*" else .name end) +
+            " | \(.n) | \(.min | r) | \(.p50 | r) | \(.p99 | r) | \(.max | r) |" +
+            (if $ref then " \(.p50 / $ref.p50 * 100 | round / 100) |" else "" end)),
+        "", (if .note != "" then .note + "." else empty end)' "$dir/$1.json"
+}
+
+http() {
+    jq -r 'def med(f): map(f) | sort | .[length / 2 | floor];
+        "| target | deployed | connections | requests/s | p50 us | p99 us | max us | errors |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        (.rows | group_by([.target, .functions, .connections])[] |
+            "| \(.[0].target) | \(.[0].functions) | \(.[0].connections) | \(med(.requests_per_s) | round) | " +
+            "\(med(.p50_us)) | \(med(.p99_us)) | \(map(.max_us) | max) | \(map(.not_2xx + .socket_errors) | add) |"),
+        "", "Medians of \([.rows[].round] | max) rounds. Deploying the functions took \(.deployed_ms) ms."' "$dir/http.json"
+}
+
+soak() {
+    jq -r '.counts[0] as $a | .counts[1] as $b |
+        "\(.requests) requests in \(.seconds) s, \(.failed) failed.", "",
+        "| | before | after |", "|---|--:|--:|",
+        ("processes", "descriptors", "namespaces", "cgroups", "mounts", "services_rss_kib", "machine_namespaces",
+         "machine_cgroups", "slab_kib", "available_kib" | "| \(.) | \($a[.]) | \($b[.]) |")' "$dir/soak.json"
+}
+
+syscalls() {
+    jq -r '"| who | calls a request | which |", "|---|--:|---|",
+        (.rows[] | "| \(.name) | \(.each * 10 | round / 10) | " + (.calls | map("\(.call) \(.each)") | join(", ")) + " |")' \
+        "$dir/syscalls.json"
+}
+
+examples() {
+    jq -r '"| function | n | request, p50 us | run by itself, p50 us | ratio |", "|---|--:|--:|--:|--:|",
+        (.rows[] | "| \(.name) | \(.n) | \(.request_p50) | \(.bare_p50) | \(.request_p50 / .bare_p50 * 100 | round / 100) |")' \
+        "$dir/examples.json"
+}
+
+cpu() {
+    jq -r '"| who | requests | user us | kernel us | us a request |", "|---|--:|--:|--:|--:|",
+        (.rows[] | "| \(.name) | \(.requests) | \(.user_us) | \(.system_us) | \(.each_us) |")' "$dir/cpu.json"
+}
+
+stages() { # the daemon's own histograms
+    jq -r '"| stage | n | p50 us | p90 us | p99 us |", "|---|--:|--:|--:|--:|",
+        (.stages | to_entries[] | "| \(.key) | \(.value.count) | \(.value.p50_us) | \(.value.p90_us) | \(.value.p99_us) |")' \
+        "$dir/daemon-stages.json"
+}
+
+measured() { # NAME: when and on what
+    jq -r '"Measured \(.when), commit \(.commit), \(.cpu), \(.cpus) CPUs, Linux \(.kernel), load average \(.load_average | join(" "))."' \
+        "$dir/$1.json"
+}
+
+table() {
+    [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
+    case $1 in
+    http | soak | syscalls | examples | cpu) "$1" ;;
+    daemon-stages) stages ;;
+    *) series "$1" ;;
+    esac
+    echo
+    measured "$1"
+}
+
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+skipping=0
+while IFS= read -r line; do
+    case $line in
+    '<!-- table: '*)
+        name=${line#<!-- table: }
+        printf '%s\n\n' "$line"
+        table "${name% -->}"
+        echo
+        skipping=1
+        ;;
+    '<!-- end -->') skipping=0 ;;&
+    *) [ $skipping = 1 ] || printf '%s\n' "$line" ;;
+    esac
+done <"$document" >"$new"
+cat "$new" >"$document"

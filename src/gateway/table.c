@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions that may be called: found by name, started while there are slots, queued in order
+ * otherwise. The supervisor tells what there is (PUT, DEL, SLOTS, DOWN) and is told the demand.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "gateway/core.h"
+
+/* FNV-1a. Only the administrator chooses what is in the table, so nobody can aim at its buckets. */
+static struct function **bucket_of(struct gateway *gw, const char *name, const char *tenant)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = name; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    hash = (hash ^ '.') * 16777619u;
+    for (const char *at = tenant; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return &gw->buckets[hash % FUNCTION_BUCKETS];
+}
+
+struct function *function_find(struct gateway *gw, const char *name, const char *tenant)
+{
+    struct function *function = *bucket_of(gw, name, tenant);
+    while (function != NULL &&
+           (strcmp(function->spec.name, name) != 0 || strcmp(function->spec.tenant, tenant) != 0))
+        function = function->bucket;
+    return function;
+}
+
+static void bucket_remove(struct gateway *gw, struct function *function)
+{
+    struct function **link = bucket_of(gw, function->spec.name, function->spec.tenant);
+    while (*link != function)
+        link = &(*link)->bucket;
+    *link = function->bucket;
+}
+
+struct function_stats *function_stats(struct gateway *gw, const struct call *call)
+{
+    if (call->function->incarnation != call->incarnation)
+        return NULL;
+    return &gw->stats->function[call->function->index];
+}
+
+static uint32_t function_demand(const struct function *function)
+{
+    return function->queued + (function->channel != NULL ? function->channel->in_flight : 0);
+}
+
+static void gauge_set(_Atomic uint64_t *gauge, uint64_t value)
+{
+    atomic_store_explicit(gauge, value, memory_order_relaxed);
+}
+
+/* After any change of queue or flight: the gauges, and more sandboxes at once when more are needed.
+ */
+static void function_changed(struct gateway *gw, struct function *function)
+{
+    struct function_stats *stats = &gw->stats->function[function->index];
+    uint32_t demand = function_demand(function);
+    gauge_set(&stats->queued, function->queued);
+    gauge_set(&stats->in_flight, demand - function->queued);
+    gauge_set(&stats->slots, function->channel != NULL ? function->channel->slots : 0);
+    if (demand > function->peak)
+        function->peak = demand;
+    if (demand <= function->want)
+        return;
+    if (!link_send(gw, LINK_WANT, function->index, function->generation, demand))
+        return; /* said again with the next change */
+    if (function->want == 0)
+        list_append(&gw->functions_wanted, &function->wanted);
+    function->want = demand;
+    if (!timer_is_set(&gw->want_timer))
+        wheel_set(&gw->wheel, &gw->want_timer, gw->now_ns + WANT_WINDOW_NS);
+}
+
+void want_tick(struct gateway *gw)
+{
+    struct list now;
+    list_init(&now);
+    list_move(&gw->functions_wanted, &now);
+    struct list *node;
+    while ((node = list_pop(&now)) != NULL) {
+        struct function *function = LIST_OWNER(node, struct function, wanted);
+        if (function->peak < function->want &&
+            link_send(gw, LINK_WANT, function->index, function->generation, function->peak))
+            function->want = function->peak;
+        function->peak = function_demand(function);
+        if (function->want > 0)
+            list_append(&gw->functions_wanted, &function->wanted);
+    }
+    if (!list_is_empty(&gw->functions_wanted))
+        wheel_set(&gw->wheel, &gw->want_timer, gw->now_ns + WANT_WINDOW_NS);
+}
+
+void function_mark(struct gateway *gw, struct function *function)
+{
+    if (function->marked)
+        return;
+    function->marked = true;
+    list_append(&gw->functions_marked, &function->node);
+}
+
+/* Sends the start if the function has a free slot. 0: it runs; 1: it must wait; -1: it cannot be.
+ */
+static int function_start(struct gateway *gw, struct function *function, struct call *call)
+{
+    struct channel *channel = function->channel;
+    if (channel == NULL || channel->start_blocked || channel->in_flight >= channel->slots)
+        return 1;
+    call->channel = channel;
+    int rc = call_start(gw, call);
+    if (rc == 0)
+        return 0;
+    call->channel = NULL;
+    if (rc == -EAGAIN) {
+        channel->start_blocked = true;
+        watch_set(gw, &channel->start, EPOLLOUT);
+        return 1;
+    }
+    if (rc == -EPIPE) {
+        channel_lost(gw, channel);
+        return 1;
+    }
+    return -1;
+}
+
+static void function_started(struct gateway *gw, struct function *function, struct call *call)
+{
+    channel_enter(call->channel, call);
+    call_event(gw, call, LIFE_EV_STARTED);
+    function_changed(gw, function);
+}
+
+bool function_has_room(const struct function *function)
+{
+    return function->queued < function->spec.limits.queue_max;
+}
+
+void function_enqueue(struct gateway *gw, struct function *function, struct call *call)
+{
+    if (!function->present || function->incarnation != call->incarnation) {
+        call_event(gw, call, LIFE_EV_REMOVED);
+        return;
+    }
+    call->clock.at_ns[STAGE_QUEUED] = clock_now_ns();
+    call->deadline_ns = call->clock.at_ns[STAGE_QUEUED] + call->limits.timeout_ns;
+    int rc = list_is_empty(&function->queue) ? function_start(gw, function, call) : 1;
+    if (rc == 0) {
+        function_started(gw, function, call);
+    } else if (rc < 0) {
+        call_event(gw, call, LIFE_EV_UNSTARTABLE);
+    } else if (!function_has_room(function)) {
+        call_event(gw, call, LIFE_EV_NO_ROOM);
+    } else {
+        list_append(&function->queue, &call->node);
+        function->queued++;
+        wheel_set(&gw->wheel, &call->timer, call->deadline_ns);
+        function_changed(gw, function);
+    }
+}
+
+void function_dequeue(struct gateway *gw, struct call *call)
+{
+    if (call->started || list_is_empty(&call->node))
+        return; /* it was not in the queue */
+    list_remove(&call->node);
+    call->function->queued--;
+    function_changed(gw, call->function);
+}
+
+void function_progress(struct gateway *gw, struct function *function)
+{
+    if (!function->present)
+        return;
+    while (!list_is_empty(&function->queue)) {
+        struct call *call = LIST_OWNER(function->queue.next, struct call, node);
+        int rc = function_start(gw, function, call);
+        if (rc > 0)
+            break;
+        if (rc < 0) {
+            call_event(gw, call, LIFE_EV_UNSTARTABLE); /* takes it out of the queue */
+            continue;
+        }
+        list_remove(&call->node);
+        function->queued--;
+        function_started(gw, function, call);
+    }
+    function_changed(gw, function);
+}
+
+/* Those that wait are told; what runs on its channel finishes there. */
+static void function_forget(struct gateway *gw, struct function *function)
+{
+    if (!function->present)
+        return;
+    if (function->channel != NULL)
+        channel_retire(gw, function->channel);
+    function->incarnation++;
+    while (!list_is_empty(&function->queue)) {
+        struct call *call = LIST_OWNER(function->queue.next, struct call, node);
+        call_event(gw, call, LIFE_EV_REMOVED);
+    }
+    bucket_remove(gw, function);
+    if (function->want > 0)
+        list_remove(&function->wanted);
+    function->present = false;
+    function->want = function->peak = 0;
+}
+
+static void stats_begin(struct gateway *gw, const struct function *function, bool other)
+{
+    struct function_stats *stats = &gw->stats->function[function->index];
+    uint64_t held = atomic_load_explicit(&stats->generation, memory_order_relaxed);
+    if (other && held != function->generation)
+        memset(stats, 0, sizeof(*stats)); /* the slot has another function from now on */
+    gauge_set(&stats->generation, function->generation);
+}
+
+static bool link_function_valid(const struct link_function *spec)
+{
+    return memchr(spec->name, '\0', sizeof(spec->name)) != NULL &&
+           memchr(spec->tenant, '\0', sizeof(spec->tenant)) != NULL &&
+           function_name_valid(spec->name) && function_name_valid(spec->tenant);
+}
+
+void function_put(struct gateway *gw, const struct link_message *message, const int *fds,
+                  size_t fd_count)
+{
+    if (message->index >= FUNCTIONS_MAX || !link_function_valid(&message->function)) {
+        log_error("the supervisor's function %u is malformed", message->index);
+        for (size_t i = 0; i < fd_count; i++)
+            watch_close(&(struct watch){.fd = fds[i]});
+        return;
+    }
+    struct function *function = &gw->functions[message->index];
+    struct function *same = function_find(gw, message->function.name, message->function.tenant);
+    if (same != NULL && same != function)
+        function_forget(gw, same); /* it moved to another slot */
+    bool other = same != function;
+    if (other)
+        function_forget(gw, function);
+    else if (function->channel != NULL)
+        channel_retire(gw, function->channel);
+    if (function->queue.next == NULL) { /* the slot is used for the first time */
+        list_init(&function->queue);
+        list_init(&function->wanted);
+        list_init(&function->node);
+    }
+    function->index = message->index;
+    function->generation = message->generation;
+    function->spec = message->function;
+    function_limits_fill(&function->spec.limits);
+    if (other) {
+        struct function **bucket = bucket_of(gw, function->spec.name, function->spec.tenant);
+        function->bucket = *bucket;
+        *bucket = function;
+        function->present = true;
+    } else if (function->want > 0) {
+        list_remove(&function->wanted);
+    }
+    function->want = function->peak = 0; /* the new zygote has not been told anything */
+    stats_begin(gw, function, other);
+    function->channel = NULL;
+    if (fd_count == 3)
+        function->channel = channel_open(gw, function, fds);
+    else
+        watch_close(&(struct watch){.fd = fds[0]}); /* its log comes again with its zygote */
+    if (function->channel != NULL)
+        function->channel->serial = message->value;
+    function_changed(gw, function);
+}
+
+static struct function *function_of(struct gateway *gw, const struct link_message *message)
+{
+    if (message->index >= FUNCTIONS_MAX)
+        return NULL;
+    struct function *function = &gw->functions[message->index];
+    bool current = function->present && function->generation == message->generation;
+    return current ? function : NULL; /* a message about what has been replaced meanwhile */
+}
+
+void function_del(struct gateway *gw, const struct link_message *message)
+{
+    struct function *function = function_of(gw, message);
+    if (function == NULL)
+        return;
+    function_forget(gw, function);
+    memset(&gw->stats->function[function->index], 0, sizeof(struct function_stats));
+}
+
+void function_slots(struct gateway *gw, const struct link_message *message)
+{
+    struct function *function = function_of(gw, message);
+    if (function == NULL || function->channel == NULL)
+        return;
+    function->channel->slots = message->value > UINT16_MAX ? UINT16_MAX : (uint32_t)message->value;
+    function_mark(gw, function);
+}
+
+void function_down(struct gateway *gw, const struct link_message *message)
+{
+    struct function *function = function_of(gw, message);
+    if (function == NULL || function->channel == NULL)
+        return;
+    channel_lost(gw, function->channel);
+}

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which hierarchies there are is read from /proc/self/mountinfo once. For each controller that we
+ * limit (memory, pids, cpu) it is known whether a v1 hierarchy or the v2 tree serves it, and a
+ * limit is one write into one file there.
+ */
+#include "jail/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define HIERARCHIES_MAX 4
+#define TRIES_MAX       50 /* of killing what a group holds, a millisecond apart */
+
+enum controller { MEMORY = 0, PIDS, CPU, CONTROLLERS };
+static const char *const controller_names[CONTROLLERS] = {"memory", "pids", "cpu"};
+
+struct hierarchy {
+    int root; /* directory of the mount */
+    bool v2;
+};
+
+struct cgroup_host {
+    enum cgroup_layout layout;
+    char prefix[64];
+    unsigned int count;
+    struct hierarchy hierarchies[HIERARCHIES_MAX];
+    int of[CONTROLLERS]; /* index of the hierarchy that serves it, or -1 */
+    char missing[200];
+};
+
+const char *cgroup_layout_name(enum cgroup_layout layout)
+{
+    static const char *const names[] = {"none", "v1", "hybrid", "v2"};
+    return names[layout];
+}
+
+enum cgroup_layout cgroup_host_layout(const struct cgroup_host *host)
+{
+    return host->layout;
+}
+
+const char *cgroup_host_missing(const struct cgroup_host *host)
+{
+    return host->missing;
+}
+
+/* --- what is mounted --- */
+
+static int hierarchy_add(struct cgroup_host *host, const char *path, bool v2)
+{
+    if (host->count == HIERARCHIES_MAX)
+        return -1;
+    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return -1;
+    host->hierarchies[host->count] = (struct hierarchy){.root = root, .v2 = v2};
+    return (int)host->count++;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = strstr(list, word); at; at = strstr(at + 1, word)) {
+        bool begins = at == list || strchr(", \n", at[-1]) != NULL;
+        bool ends = strchr(", \n", at[length]) != NULL; /* also the end of the text */
+        if (begins && ends)
+            return true;
+    }
+    return false;
+}
+
+/* One line of mountinfo: "... MOUNTPOINT OPTIONS ... - TYPE SOURCE SUPEROPTIONS". */
+static void mount_line(struct cgroup_host *host, char *line, char *v2_path, size_t room)
+{
+    char *separator = strstr(line, " - ");
+    if (separator == NULL)
+        return;
+    char type[32];
+    char super[256];
+    char point[1024];
+    if (sscanf(separator + 3, "%31s %*s %255s", type, super) != 2 ||
+        sscanf(line, "%*d %*d %*s %*s %1023s", point) != 1)
+        return;
+    if (strcmp(type, "cgroup2") == 0) {
+        snprintf(v2_path, room, "%s", point);
+        return;
+    }
+    if (strcmp(type, "cgroup") != 0)
+        return;
+    int index = -1;
+    for (int c = 0; c < CONTROLLERS; c++) {
+        if (!has_word(super, controller_names[c]) || host->of[c] >= 0)
+            continue;
+        if (index < 0)
+            index = hierarchy_add(host, point, false);
+        host->of[c] = index;
+    }
+}
+
+static int read_mounts(struct cgroup_host *host, struct err *err)
+{
+    char v2_path[1024] = "";
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    if (mounts == NULL)
+        return err_set(err, errno, "read /proc/self/mountinfo:");
+    char line[4096];
+    while (fgets(line, sizeof(line), mounts) != NULL)
+        mount_line(host, line, v2_path, sizeof(v2_path));
+    fclose(mounts);
+    bool v1 = host->count > 0;
+    host->layout = v1 ? CGROUP_V1 : CGROUP_NONE;
+    if (v2_path[0] == '\0')
+        return 0;
+    host->layout = v1 ? CGROUP_HYBRID : CGROUP_V2;
+    fd_owner root = open(v2_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char controllers[512] = "";
+    if (root < 0 ||
+        fd_read_file_at(root, "cgroup.controllers", controllers, sizeof(controllers)) < 0)
+        return 0;
+    int index = -1; /* a v2 tree that serves nothing of ours is left alone */
+    for (int c = 0; c < CONTROLLERS; c++) {
+        if (host->of[c] >= 0 || !has_word(controllers, controller_names[c]))
+            continue;
+        if (index < 0)
+            index = hierarchy_add(host, v2_path, true);
+        host->of[c] = index;
+    }
+    return 0;
+}
+
+/* --- directories --- */
+
+static void v2_enable(const struct cgroup_host *host, int hierarchy, const char *path)
+{
+    char file[CGROUP_NAME_MAX + 64];
+    for (int c = 0; c < CONTROLLERS; c++) {
+        char text[16];
+        if (host->of[c] != hierarchy)
+            continue;
+        snprintf(text, sizeof(text), "+%s", controller_names[c]);
+        snprintf(file, sizeof(file), "%s%scgroup.subtree_control", path, path[0] ? "/" : "");
+        fd_write_file_at(host->hierarchies[hierarchy].root, file, text);
+    }
+}
+
+static int make_everywhere(struct cgroup_host *host, const char *path, bool is_parent,
+                           struct err *err)
+{
+    for (unsigned int i = 0; i < host->count; i++) {
+        if (mkdirat(host->hierarchies[i].root, path, 0755) < 0 && errno != EEXIST)
+            return err_set(err, errno, "make cgroup %s:", path);
+        if (is_parent && host->hierarchies[i].v2)
+            v2_enable(host, (int)i, path);
+    }
+    return 0;
+}
+
+static int remove_everywhere(struct cgroup_host *host, const char *path)
+{
+    int result = 0;
+    for (unsigned int i = 0; i < host->count; i++) {
+        if (unlinkat(host->hierarchies[i].root, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+            result = -errno;
+    }
+    return result;
+}
+
+int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *err)
+{
+    struct cgroup_host *host = calloc(1, sizeof(*host));
+    if (host == NULL)
+        return err_set(err, ENOMEM, "cgroups:");
+    for (int c = 0; c < CONTROLLERS; c++)
+        host->of[c] = -1;
+    snprintf(host->prefix, sizeof(host->prefix), "%s", prefix);
+    int result = read_mounts(host, err);
+    if (result == 0 && host->layout == CGROUP_NONE)
+        result = err_set(err, ENOENT,
+                         "no cgroup file system is mounted (mount -t cgroup2 none "
+                         "/sys/fs/cgroup)");
+    for (unsigned int i = 0; result == 0 && i < host->count; i++) {
+        if (host->hierarchies[i].v2)
+            v2_enable(host, (int)i, "");
+    }
+    if (result == 0)
+        result = make_everywhere(host, host->prefix, true, err);
+    if (result < 0) {
+        cgroup_host_close(host);
+        return result;
+    }
+    for (int c = 0; c < CONTROLLERS; c++) {
+        size_t used = strlen(host->missing);
+        if (host->of[c] < 0)
+            snprintf(host->missing + used, sizeof(host->missing) - used, "%s%s",
+                     used > 0 ? ", " : "no cgroup controller here for: ", controller_names[c]);
+    }
+    *out = host;
+    return 0;
+}
+
+void cgroup_host_close(struct cgroup_host *host)
+{
+    if (host == NULL)
+        return;
+    remove_everywhere(host, host->prefix);
+    for (unsigned int i = 0; i < host->count; i++)
+        close(host->hierarchies[i].root);
+    free(host);
+}
+
+/* --- templates and slots --- */
+
+static void template_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s", host->prefix, name);
+}
+
+static void slot_path(const struct cgroup_host *host, const char *name, uint32_t slot, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s/s%u", host->prefix, name, slot);
+}
+
+int cgroup_template_make(struct cgroup_host *host, const char *name, struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    template_path(host, name, path);
+    return make_everywhere(host, path, true, err);
+}
+
+void cgroup_template_remove(struct cgroup_host *host, const char *name)
+{
+    char path[CGROUP_NAME_MAX];
+    template_path(host, name, path);
+    remove_everywhere(host, path);
+}
+
+struct limit_file {
+    enum controller controller;
+    const char *v1;
+    const char *v2;
+};
+
+static int write_limit(struct cgroup_host *host, const char *path, const struct limit_file *file,
+                       const char *v1_value, const char *v2_value, bool required, struct err *err)
+{
+    int index = host->of[file->controller];
+    if (index < 0)
+        return 0;
+    bool v2 = host->hierarchies[index].v2;
+    const char *name = v2 ? file->v2 : file->v1;
+    const char *value = v2 ? v2_value : v1_value;
+    if (name == NULL || value == NULL)
+        return 0;
+    char where[CGROUP_NAME_MAX + 64];
+    snprintf(where, sizeof(where), "%s/%s", path, name);
+    int result = fd_write_file_at(host->hierarchies[index].root, where, value);
+    if (result < 0 && required)
+        return err_set(err, -result, "write %s to cgroup file %s:", value, where);
+    return 0;
+}
+
+static int write_limits(struct cgroup_host *host, const char *path,
+                        const struct function_limits *limits, struct err *err)
+{
+    static const struct limit_file memory = {MEMORY, "memory.limit_in_bytes", "memory.max"};
+    static const struct limit_file no_swap = {MEMORY, NULL, "memory.swap.max"};
+    static const struct limit_file swappiness = {MEMORY, "memory.swappiness", NULL};
+    static const struct limit_file pids = {PIDS, "pids.max", "pids.max"};
+    static const struct limit_file period = {CPU, "cpu.cfs_period_us", NULL};
+    static const struct limit_file quota = {CPU, "cpu.cfs_quota_us", "cpu.max"};
+    char bytes[32];
+    char count[32];
+    char v1_quota[32];
+    char v2_quota[48];
+    snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)limits->mem_bytes);
+    snprintf(count, sizeof(count), "%u", limits->pids_max + 1); /* and the spawner */
+    snprintf(v1_quota, sizeof(v1_quota), "%llu", 100ull * limits->cpu_millis);
+    snprintf(v2_quota, sizeof(v2_quota), "%llu 100000", 100ull * limits->cpu_millis);
+    int result = write_limit(host, path, &memory, bytes, bytes, true, err);
+    if (result == 0)
+        result = write_limit(host, path, &pids, count, count, true, err);
+    if (result == 0)
+        result = write_limit(host, path, &period, "100000", NULL, false, err);
+    if (result == 0)
+        result = write_limit(host, path, &quota, v1_quota, v2_quota, true, err);
+    if (result == 0) /* absent without swap */
+        result = write_limit(host, path, &no_swap, NULL, "0", false, err);
+    return result == 0 ? write_limit(host, path, &swappiness, "0", NULL, false, err) : result;
+}
+
+int cgroup_slot_make(struct cgroup_host *host, const char *template_name, uint32_t slot,
+                     const struct function_limits *limits, int *out_events, struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    slot_path(host, template_name, slot, path);
+    int result = make_everywhere(host, path, false, err);
+    if (result == 0)
+        result = write_limits(host, path, limits, err);
+    if (result < 0) {
+        remove_everywhere(host, path);
+        return result;
+    }
+    int events = -1;
+    if (host->of[MEMORY] >= 0) {
+        const struct hierarchy *hierarchy = &host->hierarchies[host->of[MEMORY]];
+        char file[CGROUP_NAME_MAX + 64];
+        snprintf(file, sizeof(file), "%s/%s", path,
+                 hierarchy->v2 ? "memory.events" : "memory.oom_control");
+        events = openat(hierarchy->root, file, O_RDONLY | O_CLOEXEC);
+    }
+    *out_events = events;
+    return 0;
+}
+
+int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint32_t slot,
+                       pid_t pid, struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    char file[CGROUP_NAME_MAX + 64];
+    char text[16];
+    slot_path(host, template_name, slot, path);
+    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    for (unsigned int i = 0; i < host->count; i++) {
+        int result = fd_write_file_at(host->hierarchies[i].root, file, text);
+        if (result < 0)
+            return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
+    }
+    return 0;
+}
+
+/* Kills every process of one group; returns how many there were. */
+static unsigned int kill_members(int root, const char *path)
+{
+    char file[CGROUP_NAME_MAX + 64];
+    unsigned int count = 0;
+    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+    fd_owner fd = openat(root, file, O_RDONLY | O_CLOEXEC);
+    FILE *members = fd >= 0 ? fdopen(fd_steal(&fd), "re") : NULL;
+    if (members == NULL)
+        return 0;
+    for (int pid; fscanf(members, "%d", &pid) == 1; count++) {
+        if (pid > 1)
+            kill(pid, SIGKILL);
+    }
+    fclose(members);
+    return count;
+}
+
+int cgroup_slot_remove(struct cgroup_host *host, const char *template_name, uint32_t slot)
+{
+    char path[CGROUP_NAME_MAX];
+    slot_path(host, template_name, slot, path);
+    int result = remove_everywhere(host, path);
+    for (unsigned int i = 0; result == -EBUSY && i < host->count; i++)
+        kill_members(host->hierarchies[i].root, path);
+    return result == -EBUSY ? remove_everywhere(host, path) : result;
+}
+
+/* --- what a dead owner left --- */
+
+static int remove_tree(int root, const char *path, int depth)
+{
+    char child[CGROUP_NAME_MAX * 3 + 300];
+    int removed = 0;
+    int dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
+    if (listing == NULL)
+        return 0;
+    for (struct dirent *entry; depth < 3 && (entry = readdir(listing)) != NULL;) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        int length = snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+        if (length < 0 || (size_t)length >= sizeof(child))
+            continue;
+        removed += remove_tree(root, child, depth + 1);
+    }
+    closedir(listing);
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        if (unlinkat(root, path, AT_REMOVEDIR) == 0)
+            return removed + 1;
+        if (errno != EBUSY || kill_members(root, path) == 0)
+            return removed;
+        usleep(1000); /* SIGKILL is under way */
+    }
+    return removed;
+}
+
+/* When a process began, in clock ticks since boot; 0 when there is none. With the pid it names one
+ * process. */
+static unsigned long long start_time(long pid)
+{
+    char path[64];
+    char text[1024];
+    unsigned long long ticks = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    if (fd_read_file_at(AT_FDCWD, path, text, sizeof(text)) <= 0)
+        return 0;
+    const char *at = strrchr(text, ')'); /* the command before it may hold anything */
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (at == NULL || sscanf(at, "%llu", &ticks) != 1)
+        return 0;
+    return ticks;
+}
+
+void cgroup_prefix_of(const char *base, pid_t pid, char *out, size_t room)
+{
+    snprintf(out, room, "%s-%d-%llu", base, (int)pid, start_time(pid));
+}
+
+/* "skerry[-...]-PID-START" */
+static bool owner_is_gone(const char *name)
+{
+    unsigned long long ticks;
+    long pid;
+    char end;
+    const char *dash = strrchr(name, '-');
+    if (strncmp(name, "skerry", 6) != 0 || dash == NULL)
+        return false;
+    while (dash > name && *--dash != '-')
+        ;
+    if (sscanf(dash, "-%ld-%llu%c", &pid, &ticks, &end) != 2 || pid <= 1)
+        return false;
+    return start_time(pid) != ticks;
+}
+
+int cgroup_sweep(struct err *err)
+{
+    struct cgroup_host host = {.of = {-1, -1, -1}};
+    int removed = 0;
+    int result = read_mounts(&host, err);
+    for (unsigned int i = 0; i < host.count; i++) {
+        int dir = openat(host.hierarchies[i].root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
+        for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+            if (entry->d_type == DT_DIR && owner_is_gone(entry->d_name))
+                removed += remove_tree(host.hierarchies[i].root, entry->d_name, 0);
+        }
+        if (listing != NULL)
+            closedir(listing);
+        close(host.hierarchies[i].root);
+    }
+    return result < 0 ? result : removed;
+}

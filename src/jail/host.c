@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What templates share, made once a process: the zygote's executable, compiled filters, the cgroup
+ * directory.
+ */
+#include "jail/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#ifndef SKERRY_LIBEXEC
+#define SKERRY_LIBEXEC "/usr/local/libexec/skerry"
+#endif
+
+/* Beside this program (a build directory has it in src/jail), then where it is installed. */
+static int open_zygote(const char *path, struct err *err)
+{
+    static const char *const places[] = {"skerry-zygote", "../jail/skerry-zygote",
+                                         "../libexec/skerry/skerry-zygote"};
+    char self[4096];
+    char candidate[4300];
+    if (path != NULL) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd >= 0 ? fd : err_set(err, errno, "open the zygote program %s:", path);
+    }
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (length > 0) {
+        self[length] = '\0';
+        char *slash = strrchr(self, '/');
+        *slash = '\0';
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+            snprintf(candidate, sizeof(candidate), "%s/%s", self, places[i]);
+            int fd = open(candidate, O_RDONLY | O_CLOEXEC);
+            if (fd >= 0)
+                return fd;
+        }
+    }
+    int fd = open(SKERRY_LIBEXEC "/skerry-zygote", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    return err_set(err, errno,
+                   "find skerry-zygote beside this program or in " SKERRY_LIBEXEC
+                   " (is the installation complete?):");
+}
+
+static int open_cgroups(struct jail_host *host, const struct jail_host_options *options,
+                        struct err *err)
+{
+    char prefix[64];
+    cgroup_prefix_of(options->cgroup_prefix != NULL ? options->cgroup_prefix : "skerry", getpid(),
+                     prefix, sizeof(prefix));
+    int result = cgroup_host_open(prefix, &host->cgroups, err);
+    if (result == 0) {
+        snprintf(host->missing, sizeof(host->missing), "%s", cgroup_host_missing(host->cgroups));
+        return 0;
+    }
+    snprintf(host->missing, sizeof(host->missing),
+             "memory, CPU and processes cannot be limited by cgroups: %.180s", err->text);
+    return options->rootless || result == -ENOENT ? 0 : result;
+}
+
+int jail_host_open(const struct jail_host_options *options, struct jail_host **out, struct err *err)
+{
+    struct jail_host *host = calloc(1, sizeof(*host));
+    struct err ignored;
+    if (host == NULL)
+        return err_set(err, ENOMEM, "jail host:");
+    host->rootless = options->rootless;
+    host->zygote = open_zygote(options->zygote_path, err);
+    int result = host->zygote < 0 ? host->zygote : 0;
+    if (result == 0)
+        result = open_cgroups(host, options, err != NULL ? err : &ignored);
+    if (result < 0) {
+        jail_host_close(host);
+        return result;
+    }
+    *out = host;
+    return 0;
+}
+
+void jail_host_close(struct jail_host *host)
+{
+    if (host == NULL)
+        return;
+    cgroup_host_close(host->cgroups);
+    fd_close(&host->zygote);
+    for (size_t i = 0; i < FILTER_POLICIES; i++)
+        free(host->filters[i]);
+    free(host);
+}
+
+const char *jail_host_limits_missing(const struct jail_host *host)
+{
+    return host->missing;
+}
+
+const struct filter_program *jail_host_filter(struct jail_host *host, const struct jail_plan *plan,
+                                              struct err *err)
+{
+    struct filter_program **filter = &host->filters[filter_policy(plan)];
+    if (*filter != NULL)
+        return *filter;
+    struct filter_program *compiled = calloc(1, sizeof(*compiled));
+    if (compiled == NULL) {
+        err_set(err, ENOMEM, "seccomp filter:");
+        return NULL;
+    }
+    if (filter_compile(plan, compiled, err) < 0) {
+        free(compiled);
+        return NULL;
+    }
+    *filter = compiled;
+    return compiled;
+}
+
+int jail_sweep(struct err *err)
+{
+    return cgroup_sweep(err);
+}

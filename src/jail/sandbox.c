@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sandbox: its pid 1 and the process that becomes the program.
+ *
+ * Pid 1 is ours: the kernel shields it from signals of its own namespace, and a program in its
+ * place could not die of its own abort(). It mounts /proc, starts the program's process and reaps;
+ * it has no rights left while the program runs. The program's process furnishes itself (ids,
+ * filters) and then *parks* in recvmsg on the template's start socket: all that is left for the
+ * request is three dup3 and an execve.
+ *
+ * When the program has exited and nothing else is left in
+ * the namespace, pid 1 reports at once; if something is left, pid 1 ends, the kernel kills the
+ * rest, and the spawner reports.
+ *
+ * All of this runs in the spawner's memory: raw.h only, no errno, no malloc.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "jail/proc_mask.h"
+#include "jail/raw.h"
+#include "jail/slot.h"
+#include "jail/slot_clone.h"
+
+static void leave(int status)
+{
+    raw1(SYS_exit_group, status);
+    __builtin_unreachable();
+}
+
+/* --- the program's process, until its execve --- */
+
+static long drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}, {0}};
+    return raw2(SYS_capset, &header, none);
+}
+
+static long become_program(void)
+{
+    const struct jail_plan *plan = &zygote.hand.plan;
+    long result = raw2(SYS_setns, zygote.inner_userns, CLONE_NEWUSER);
+    if (result == 0 && !plan->rootless)
+        result = raw2(SYS_setgroups, 0, NULL);
+    if (result == 0)
+        result = raw3(SYS_setresgid, plan->gid, plan->gid, plan->gid);
+    if (result == 0)
+        result = raw3(SYS_setresuid, plan->uid, plan->uid, plan->uid);
+    /* said again for a program that is uid 0 of its sandbox: ids alone take nothing from it */
+    if (result == 0)
+        result = drop_capabilities();
+    return result;
+}
+
+static long close_filter(void)
+{
+    struct sock_fprog program = {.len = (unsigned short)zygote.closing_length,
+                                 .filter = zygote.closing};
+    if (zygote.landlock >= 0) {
+        long result = raw2(446 /* landlock_restrict_self */, zygote.landlock, 0);
+        if (result < 0)
+            return result;
+    }
+    return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+/* An open /dev/null of its own as descriptor 0, for a request without a body. */
+static long open_empty_stdin(void)
+{
+    raw1(SYS_close, 0);
+    long fd = raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY, 0);
+    return fd < 0 ? fd : 0;
+}
+
+static long furnish(struct slot *slot)
+{
+    uint64_t no_signals = 0;
+    /* a group of its own: kill(0) must not reach the spawners. The session stays the zygote's,
+     * without a terminal: a new one would cost an autogroup, 2 % of a start in the profile */
+    long result = raw2(SYS_setpgid, 0, 0);
+    if (result == 0)
+        result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
+    if (result == 0)
+        result = raw1(SYS_chdir, zygote.hand.plan.cwd);
+    if (result == 0)
+        result = become_program();
+    if (result == 0)
+        result = open_empty_stdin();
+    if (result == 0)
+        result = close_filter();
+    slot->furnished_ns = clock_now_ns();
+    return result;
+}
+
+/* Waits for a start message; returns its size and exactly the descriptors that came. */
+static long receive(struct slot *slot, int fds[3], uint32_t *fd_count)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(16 * sizeof(int))];
+    } control = {0};
+    struct iovec part = {slot->message, MESSAGE_SIZE};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    long size;
+    do {
+        size = raw3(SYS_recvmsg, zygote.start, &message, MSG_CMSG_CLOEXEC);
+    } while (size == -EINTR);
+    *fd_count = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); size > 0 && head;
+         head = CMSG_NXTHDR(&message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        uint32_t count = (uint32_t)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        if (*fd_count == 0 && count <= 3)
+            memcpy(fds, CMSG_DATA(head), count * sizeof(int));
+        *fd_count += count;
+    }
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        *fd_count = UINT32_MAX; /* not a message of ours: start_check refuses it */
+    return size;
+}
+
+static int call_was_killed(uint64_t call)
+{
+    for (unsigned int i = 0; i < KILLED_RING; i++) {
+        if (atomic_load_explicit(&zygote.killed_calls[i], memory_order_relaxed) == call)
+            return 1;
+    }
+    return 0;
+}
+
+/* The plan's environment stands at the start of slot->env; the request's follows. */
+static void append_environment(struct slot *slot, const struct start_header *header)
+{
+    char *at = slot->message + sizeof(*header);
+    uint32_t count = zygote.env_count;
+    for (uint32_t i = 0; i < header->env_count; i++) {
+        slot->env[count++] = at;
+        at += strlen(at) + 1; /* start_check has counted the terminators */
+    }
+    slot->env[count] = NULL;
+}
+
+/*
+ * Takes start messages until one is to be run. Stale ones (an earlier gateway's) are dropped with
+ * their descriptors. Does not return when there is nothing to run.
+ */
+static struct start_header take(struct slot *slot, int fds[3])
+{
+    struct start_header header;
+    for (;;) {
+        uint32_t fd_count = 0;
+        long size = receive(slot, fds, &fd_count);
+        if (size <= 0)
+            leave(1); /* nobody holds the near end any more */
+        struct start_retire retire;
+        memcpy(&retire, slot->message, sizeof(retire));
+        if (size == sizeof(retire) && retire.magic == START_RETIRE_MAGIC && fd_count == 0) {
+            atomic_store(&slot->retired, 1);
+            leave(0);
+        }
+        if (start_check(slot->message, (size_t)size, fd_count) < 0) {
+            slot->bad_start = 1;
+            leave(1);
+        }
+        memcpy(&header, slot->message, sizeof(header));
+        if (header.epoch == atomic_load(&zygote.epoch))
+            return header;
+        for (int i = 0; i < 3; i++)
+            raw1(SYS_close, fds[i]);
+    }
+}
+
+static int program_main(void *arg)
+{
+    struct slot *slot = arg;
+    long result = furnish(slot);
+    if (result < 0) {
+        slot->exec_errno = (int)-result;
+        leave(1);
+    }
+    int fds[3];
+    struct start_header header = take(slot, fds);
+    slot->epoch = header.epoch;
+    slot->sent_ns = header.sent_ns;
+    slot->taken_ns = clock_now_ns();
+    atomic_store(&slot->call, header.call_id);
+    if (call_was_killed(header.call_id)) {
+        atomic_store(&slot->killed, 1);
+        leave(1);
+    }
+    append_environment(slot, &header);
+    /* received numbers are above 2, these three are open here */
+    for (int i = header.flags & START_EMPTY_STDIN ? 1 : 0; i < 3; i++)
+        raw3(SYS_dup3, fds[i], i, 0);
+    slot->exec_ns = clock_now_ns();
+    result = raw3(SYS_execve, zygote.program, zygote.args, slot->env);
+    slot->exec_errno = (int)-result;
+    leave(127);
+    return 0;
+}
+
+/* --- pid 1 --- */
+
+static long mount_proc(void)
+{
+    unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+    int full = zygote.hand.plan.proc == FUNCTION_PROC_FULL;
+    long result = raw5(SYS_mount, "proc", "/proc", "proc", flags, full ? NULL : "subset=pid");
+    if (result == 0 && full)
+        result = proc_mask();
+    return result;
+}
+
+/*
+ * Pid 1 shares the pid namespace, and for uid 0 of the sandbox even the uid, with a program that
+ * nobody trusts. Without a handler the kernel delivers no signal of this namespace to it: the
+ * spawner's handler, which trusts its argument, must not be there.
+ */
+static long forget_handlers(void)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } standard = {NULL, 0, NULL, 0};
+    return raw4(SYS_rt_sigaction, SIGUSR1, &standard, NULL, SIGSET_BYTES);
+}
+
+/* Reaps whatever is orphaned until the program has ended; reports if it was the last. */
+static void reap_until_end(struct slot *slot, long program)
+{
+    for (;;) {
+        int status = 0;
+        struct rusage usage;
+        long pid = raw4(SYS_wait4, -1, &status, __WALL, &usage);
+        if (pid < 0 && pid != -EINTR)
+            leave(1);
+        if (pid != program)
+            continue;
+        slot->exit_ns = clock_now_ns();
+        slot->wait_status = status;
+        slot->has_status = 1;
+        int left = 0;
+        /* what the sandbox keeps in /tmp may fill its limit still: nothing here may allocate, or we
+         * are killed for it with all that share our memory. The spawner drops /tmp and reports. */
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            leave(0);
+        if (raw4(SYS_wait4, -1, &left, WNOHANG | __WALL, NULL) == -ECHILD)
+            slot_report(slot, status, &usage);
+        leave(0); /* what is left dies with us, before the spawner's wait returns */
+    }
+}
+
+int sandbox_init_main(void *arg)
+{
+    struct slot *slot = arg;
+    slot->cloned_ns = clock_now_ns();
+    long result = raw5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (result == 0)
+        result = forget_handlers();
+    if (result == 0)
+        result = mount_proc();
+    if (result == 0)
+        result = slot_clone(CLONE_VM | SIGCHLD, slot->program_stack + STACK_SIZE, program_main,
+                            slot, NULL);
+    if (result < 0) {
+        slot->exec_errno = (int)-result;
+        leave(1);
+    }
+    if (drop_capabilities() < 0)
+        leave(1);
+    reap_until_end(slot, result);
+    return 0;
+}

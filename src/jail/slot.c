@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A slot's spawner: it sits in the slot's cgroups, so what it clones is born there and no start
+ * pays for an attach. Its loop: drop the last sandbox's mount namespace (in its own time, after the
+ * report), copy the template's, mount a /tmp, clone the sandbox's pid 1, wait until it is dead,
+ * again.
+ *
+ * Its sandbox shares its memory: raw.h only, no errno, no malloc.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "jail/raw.h"
+#include "jail/slot.h"
+#include "jail/slot_clone.h"
+
+#define SIGNALS_MAX 1024 /* queued signals and POSIX timers of all sandboxes of a template */
+
+/* Of this spawner: its address space is a copy of the zygote's, so this is its own. */
+static struct slot *own_slot;
+
+static void kill_if_asked(struct slot *slot)
+{
+    uint64_t call = atomic_load(&slot->call);
+    if (call == 0 || atomic_load(&slot->kill_call) != call)
+        return; /* that sandbox is gone; another waits here */
+    atomic_store(&slot->killed, 1);
+    raw4(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+}
+
+/*
+ * From the zygote: the call in slot->kill_call is to die. Nothing comes with the signal: what a
+ * signal carries is lost when the queue of the uid is full, and a program can fill it.
+ */
+static void on_kill(int number)
+{
+    (void)number;
+    if (own_slot->pidfd >= 0)
+        kill_if_asked(own_slot);
+}
+
+/* A fresh mount namespace: the template's mounts and a /tmp. Drops the last sandbox's. */
+static long renew_mounts(struct slot *slot)
+{
+    uint64_t begin = clock_now_ns();
+    long result = raw2(SYS_setns, zygote.template_mounts, CLONE_NEWNS);
+    if (slot->exit_ns != 0)
+        slot->cleaned_ns = clock_now_ns() - begin;
+    if (result == 0)
+        result = raw1(SYS_unshare, CLONE_NEWNS);
+    if (result == 0)
+        result = raw5(SYS_mount, "tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, zygote.tmp_options);
+    return result;
+}
+
+static void reset(struct slot *slot)
+{
+    atomic_store(&slot->pid, 0);
+    if (slot->pidfd >= 0) {
+        int pidfd = slot->pidfd;
+        slot->pidfd = -1; /* before the close: the signal handler looks at it */
+        raw1(SYS_close, pidfd);
+    }
+    atomic_store(&slot->call, 0);
+    atomic_store(&slot->killed, 0);
+    slot->bad_start = 0;
+    slot->exec_errno = 0;
+    slot->reported = 0;
+    slot->has_status = 0;
+    slot->taken_ns = slot->exec_ns = slot->sent_ns = slot->furnished_ns = 0;
+    if (atomic_exchange(&slot->net_used, 0)) {
+        uint64_t one = 1;
+        raw3(SYS_write, zygote.net_released, &one, sizeof(one));
+    }
+    atomic_fetch_add(&slot->sequence, 1);
+}
+
+/* From here on a kill finds its target; one that came before is done now. */
+static void open_for_kill(struct slot *slot, long pid)
+{
+    slot->pidfd = (int)raw2(SYS_pidfd_open, pid, 0);
+    if (slot->pidfd >= 0)
+        kill_if_asked(slot);
+}
+
+/* One sandbox, from its namespaces to its report. Returns 0, or -errno when none can be made. */
+static long run_one(struct slot *slot)
+{
+    reset(slot);
+    long result = renew_mounts(slot);
+    if (result < 0)
+        return result;
+    slot->clone_ns = clock_now_ns();
+    uint64_t flags = CLONE_VM | CLONE_NEWPID | CLONE_PARENT_SETTID | SIGCHLD;
+    if (zygote.hand.plan.flags & FUNCTION_OWN_IPC)
+        flags |= CLONE_NEWIPC;
+    long pid =
+        slot_clone(flags, slot->init_stack + STACK_SIZE, sandbox_init_main, slot, &slot->pid);
+    if (pid < 0)
+        return pid;
+    open_for_kill(slot, pid);
+    int status = 0;
+    struct rusage usage;
+    long reaped;
+    do {
+        reaped = raw4(SYS_wait4, pid, &status, __WALL, &usage);
+    } while (reaped == -EINTR);
+    if (reaped < 0)
+        return reaped;
+    if (!slot->reported) {
+        raw2(SYS_umount2, "/tmp", MNT_DETACH); /* first of all: its pages may fill the limit */
+        slot->exit_ns = clock_now_ns();
+        slot_report(slot, slot->has_status ? slot->wait_status : status, &usage);
+    }
+    /* one that could not be furnished says so by its error: the next could not either */
+    return slot->taken_ns == 0 && slot->exec_errno != 0 ? -slot->exec_errno : 0;
+}
+
+static void spawner_prepare(struct slot *slot)
+{
+    const struct jail_plan *plan = &zygote.hand.plan;
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = {on_kill, 0x04000000ul /* SA_RESTORER */, slot_sigreturn, 0};
+    uint64_t no_signals = 0;
+    struct rlimit files = {plan->limits.files_max, plan->limits.files_max};
+    struct rlimit core = {1, 1}; /* less than any dump; see the closing filter */
+    struct rlimit signals = {SIGNALS_MAX, SIGNALS_MAX};
+    struct rlimit pids = {plan->limits.pids_max, plan->limits.pids_max};
+    struct rlimit memory = {plan->limits.mem_bytes, plan->limits.mem_bytes};
+    raw5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    raw4(SYS_rt_sigaction, SIGUSR1, &action, NULL, SIGSET_BYTES);
+    raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
+    raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);
+    raw2(SYS_setrlimit, RLIMIT_CORE, &core);
+    /* queued signals and timers count for the owner of the user namespace too, up to the host's
+     * root */
+    raw2(SYS_setrlimit, RLIMIT_SIGPENDING, &signals);
+    if (slot->events_fd < 0) { /* no cgroup: what rlimits can do instead */
+        raw2(SYS_setrlimit, RLIMIT_NPROC, &pids);
+        raw2(SYS_setrlimit, RLIMIT_DATA, &memory);
+    }
+}
+
+/* Tells the owner our pid (by credentials) and waits until we are in the slot's cgroups. */
+static void spawner_join_cgroup(struct slot *slot)
+{
+    struct control_message here = {.kind = CONTROL_SLOT_HERE, .slot = slot->index};
+    raw6(SYS_sendto, zygote.control, RAW_ARG(&here), sizeof(here), MSG_NOSIGNAL, 0, 0);
+    while (atomic_load(&slot->go) == 0)
+        raw4(SYS_futex, &slot->go, FUTEX_WAIT, 0, NULL);
+    slot->oom_kills = slot_read_oom_kills(slot);
+    raw1(SYS_unshare, CLONE_NEWCGROUP);
+}
+
+static int spawner_main(void *arg)
+{
+    struct slot *slot = arg;
+    own_slot = slot;
+    slot->pidfd = -1;
+    spawner_prepare(slot);
+    spawner_join_cgroup(slot);
+    long result = 0;
+    while (result == 0 && !atomic_load(&slot->retired))
+        result = run_one(slot);
+    raw1(SYS_exit_group, result == 0 ? 0 : (int)(-result & 0xff));
+    return 0;
+}
+
+/* --- called by the zygote --- */
+
+struct slot *slot_new(uint32_t index, int events_fd)
+{
+    size_t env_bytes = ENV_POINTERS * sizeof(char *);
+    size_t size = sizeof(struct slot) + 3 * STACK_SIZE + env_bytes + MESSAGE_SIZE;
+    long at = raw6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at < 0 && at > -4096)
+        return NULL;
+    char *memory = (char *)(intptr_t)at;
+    struct slot *slot = (struct slot *)(void *)(memory + 3 * STACK_SIZE);
+    slot->index = index;
+    slot->mapped = size;
+    slot->events_fd = events_fd;
+    slot->pidfd = -1;
+    slot->spawner_stack = memory;
+    slot->init_stack = memory + STACK_SIZE;
+    slot->program_stack = memory + 2 * STACK_SIZE;
+    slot->env = (const char **)(void *)(slot + 1);
+    slot->message = (char *)slot->env + env_bytes;
+    const char *at_env = zygote.hand.plan.env.data;
+    for (uint32_t i = 0; i < zygote.env_count; i++) {
+        slot->env[i] = at_env;
+        at_env += strlen(at_env) + 1;
+    }
+    return slot;
+}
+
+long slot_start(struct slot *slot)
+{
+    return slot_clone(SIGCHLD, slot->spawner_stack + STACK_SIZE, spawner_main, slot, NULL);
+}

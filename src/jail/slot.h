@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of a slot (slot.c, sandbox.c, slot_report.c) say to each other. */
+#ifndef SKERRY_JAIL_SLOT_H
+#define SKERRY_JAIL_SLOT_H
+
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "jail/zygote.h"
+
+#define SIGSET_BYTES 8 /* of the kernel's sigset_t */
+
+/* Entry of a sandbox's pid 1, on slot->init_stack; arg: the slot. Ends when nothing of it is left.
+ */
+int sandbox_init_main(void *arg);
+
+/*
+ * Sends the exit report of the slot's call, once (slot->reported), from pid 1 of the sandbox or
+ * from the spawner when that could not. status: as of wait4.
+ */
+void slot_report(struct slot *slot, int status, const struct rusage *usage);
+
+/* The kernel's count of OOM kills in the slot's cgroup; 0 when there is none. */
+uint64_t slot_read_oom_kills(const struct slot *slot);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small parts of the gateway: timers, dates, text, lists, the metrics writer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "gateway/civil.h"
+#include "gateway/list.h"
+#include "gateway/metrics.h"
+#include "gateway/text.h"
+#include "gateway/wheel.h"
+
+#define TIMERS 500
+
+static struct wheel wheel;
+static struct timer timers[TIMERS];
+
+/* Random times, random clears: none fires early, none is lost, all fire within two ticks. */
+static void timers_fire_in_time(void **state)
+{
+    uint64_t now = 123456789012345;
+    unsigned int seed = 7;
+    bool cleared[TIMERS] = {false}, fired[TIMERS] = {false};
+    wheel_init(&wheel, now);
+    assert_int_equal(wheel_sleep_ms(&wheel, now), -1);
+    for (int i = 0; i < TIMERS; i++) {
+        seed = seed * 1103515245 + 12345;
+        wheel_set(&wheel, &timers[i], now + (uint64_t)(seed % 20000000) * 1000); /* up to 20 s */
+        if (i % 3 == 0)
+            wheel_set(&wheel, &timers[i], now + (uint64_t)(seed % 9000000) * 1000);
+        if (i % 7 == 0) {
+            wheel_clear(&wheel, &timers[i]);
+            wheel_clear(&wheel, &timers[i]);
+            cleared[i] = true;
+        }
+    }
+    uint64_t end = now + 21 * NS_PER_SEC;
+    int left = TIMERS;
+    for (int i = 0; i < TIMERS; i++)
+        left -= cleared[i];
+    assert_int_equal(wheel.count, left);
+    while (now < end) {
+        int sleep = wheel_sleep_ms(&wheel, now);
+        if (sleep < 0)
+            break;
+        now += (uint64_t)(sleep + 1) * NS_PER_MS; /* epoll_wait may oversleep */
+        struct timer *timer;
+        while ((timer = wheel_take(&wheel, now)) != NULL) {
+            int i = (int)(timer - timers);
+            assert_false(cleared[i] || fired[i]);
+            assert_true(timer->due_ns <= now);
+            assert_true(now - timer->due_ns <= 3 * NS_PER_MS);
+            assert_false(timer_is_set(timer));
+            fired[i] = true;
+            left--;
+        }
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(wheel.count, 0);
+}
+
+static void a_long_sleep_fires_all(void **state)
+{
+    uint64_t now = 1000 * NS_PER_SEC;
+    wheel_init(&wheel, now);
+    memset(timers, 0, sizeof(timers));
+    for (int i = 0; i < TIMERS; i++)
+        wheel_set(&wheel, &timers[i], now + (uint64_t)i * 37 * NS_PER_MS);
+    int count = 0;
+    now += 3600 * NS_PER_SEC;
+    while (wheel_take(&wheel, now) != NULL)
+        count++;
+    assert_int_equal(count, TIMERS);
+    wheel_set(&wheel, &timers[0], now - 5 * NS_PER_SEC); /* in the past: at the next tick */
+    assert_null(wheel_take(&wheel, now));
+    assert_ptr_equal(wheel_take(&wheel, now + 2 * NS_PER_MS), &timers[0]);
+}
+
+static void dates(void **state)
+{
+    static const struct {
+        uint64_t unix_s;
+        struct civil civil;
+    } rows[] = {
+        {0, {1970, 1, 1, 0, 0, 0, 4}},
+        {951782399, {2000, 2, 28, 23, 59, 59, 1}},
+        {951782400, {2000, 2, 29, 0, 0, 0, 2}},
+        {1709251199, {2024, 2, 29, 23, 59, 59, 4}},
+        {1735689599, {2024, 12, 31, 23, 59, 59, 2}},
+        {4107542400, {2100, 3, 1, 0, 0, 0, 1}},
+        {784111777, {1994, 11, 6, 8, 49, 37, 0}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct civil got = civil_of(rows[i].unix_s);
+        assert_memory_equal(&got, &rows[i].civil, sizeof(got));
+    }
+}
+
+static void text_never_passes_its_end(void **state)
+{
+    char room[8] = "xxxxxxxx";
+    struct text text = text_over(room, 7);
+    text_uint(&text, 18446744073709551615u);
+    assert_true(text.full);
+    assert_ptr_equal(text.at, room);
+    text = text_over(room, 7);
+    text_uint_width(&text, 42, 5);
+    text_hex(&text, 0xabc, 2);
+    assert_false(text.full);
+    assert_memory_equal(room, "00042bcx", 8);
+    text_char(&text, 'y');
+    assert_true(text.full);
+    assert_int_equal(room[7], 'x');
+    char seconds[32];
+    text = text_over(seconds, sizeof(seconds));
+    text_seconds(&text, 1234567890123);
+    assert_memory_equal(seconds, "1234.567890", 11);
+}
+
+static void lists(void **state)
+{
+    struct list a, b, nodes[4];
+    list_init(&a);
+    list_init(&b);
+    list_move(&a, &b);
+    assert_true(list_is_empty(&b));
+    for (int i = 0; i < 4; i++)
+        list_append(i < 2 ? &a : &b, &nodes[i]);
+    list_move(&b, &a);
+    assert_true(list_is_empty(&b));
+    list_remove(&nodes[1]);
+    list_append(a.next, &nodes[1]); /* to the front */
+    assert_ptr_equal(list_pop(&a), &nodes[1]);
+    assert_ptr_equal(list_pop(&a), &nodes[0]);
+    assert_ptr_equal(list_pop(&a), &nodes[2]);
+    assert_ptr_equal(list_pop(&a), &nodes[3]);
+    assert_null(list_pop(&a));
+}
+
+static struct stats_page page;
+
+static bool label_of(const void *arg, uint32_t index, const char **out_name,
+                     const char **out_tenant)
+{
+    *out_name = index == 5 ? "five" : "other\"\\\n";
+    *out_tenant = "default";
+    return index == 5 || index == FUNCTIONS_MAX - 1;
+}
+
+/* All of /metrics, written in pieces of the given room. */
+static char *metrics_all(size_t room)
+{
+    static char text[1 << 20];
+    struct metrics_cursor cursor = {0};
+    size_t used = 0, size;
+    while ((size = metrics_write(&page, label_of, NULL, &cursor, text + used, room)) > 0)
+        used += size;
+    text[used] = '\0';
+    return text;
+}
+
+static void metrics_are_whole(void **state)
+{
+    struct function_stats *stats = &page.function[5];
+    stats->result[STATS_OK] = 7;
+    stats->result[STATS_SIGNALLED] = 2;
+    stats->result[STATS_OOM] = 1;
+    stats->pooled = 6;
+    stats_observe(&stats->total, 9000);
+    stats_observe(&stats->total, UINT64_MAX / 4);
+    stats_observe(&stats->stage[STAGE_EXEC], 100);
+    char *small = strdup(metrics_all(METRICS_ROOM_MIN));
+    assert_string_equal(small, metrics_all(64 * 1024));
+    free(small);
+    char *text = metrics_all(32 * 1024);
+    static const char *const lines[] = {
+        "# TYPE skerry_invocations_total counter\n",
+        "\nskerry_invocations_total{function=\"five\",tenant=\"default\",result=\"ok\"} 7\n",
+        "\nskerry_invocations_total{function=\"other\\\"\\\\\\n\",tenant=\"default\",result=\"ok\"}"
+        " 0\n",
+        "\ngateway_function_invocation_total{function_name=\"five.default\",code=\"200\"} 7\n",
+        "\ngateway_function_invocation_total{function_name=\"five.default\",code=\"502\"} 3\n",
+        "\nskerry_starts_total{function=\"five\",tenant=\"default\",kind=\"pooled\"} 6\n",
+        "\nskerry_duration_seconds_bucket{function=\"five\",tenant=\"default\",le=\"0.000008\"} "
+        "0\n",
+        "\nskerry_duration_seconds_bucket{function=\"five\",tenant=\"default\",le=\"0.000016\"} "
+        "1\n",
+        "\nskerry_duration_seconds_bucket{function=\"five\",tenant=\"default\",le=\"+Inf\"} 2\n",
+        "\nskerry_duration_seconds_count{function=\"five\",tenant=\"default\"} 2\n",
+        "\nskerry_stage_seconds_bucket{function=\"five\",tenant=\"default\",stage=\"exec\",le=\"0."
+        "000008\"} 1\n",
+        "\nskerry_stage_seconds_sum{function=\"five\",tenant=\"default\",stage=\"exec\"} "
+        "0.000000100\n",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        if (strstr(text, lines[i]) == NULL)
+            fail_msg("missing: %s", lines[i]);
+    }
+    /* Every family is one group: its TYPE line stands once. */
+    char *first = strstr(text, "# TYPE skerry_stage_seconds");
+    assert_null(strstr(first + 1, "# TYPE skerry_stage_seconds"));
+    assert_null(strstr(text, "\n\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timers_fire_in_time),
+        cmocka_unit_test(a_long_sleep_fires_all),
+        cmocka_unit_test(dates),
+        cmocka_unit_test(text_never_passes_its_end),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(metrics_are_whole),
+    };
+    return cmocka_run_group_tests_name("gateway_parts", tests, NULL, NULL);
+}

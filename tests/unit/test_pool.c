@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sandboxes shared out among functions: the budget holds at every moment and nobody starves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "control/pool.h"
+
+#define T(seconds) ((uint64_t)(1000 + (seconds)) * NS_PER_SEC)
+
+static struct pool *make(uint32_t budget)
+{
+    static struct pool pool;
+    struct pool_config config = {
+        .warm = 2, .idle = 1, .idle_after_ns = 60 * NS_PER_SEC, .budget = budget};
+    pool_init(&pool, &config, T(0));
+    return &pool;
+}
+
+/* Zygotes that do at once what they are asked. */
+static void obey(struct pool *pool, uint64_t now)
+{
+    uint32_t index, granted;
+    while (pool_next_change(pool, &index, &granted))
+        pool_live(pool, index, granted, now);
+}
+
+static void holds(const struct pool *pool)
+{
+    uint32_t used = 0, granted = 0, is_short = 0;
+    for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
+        const struct pool_member *member = &pool->members[i];
+        used += member->granted > member->live ? member->granted : member->live;
+        granted += member->granted;
+        is_short += member->is_short;
+        assert_true(member->granted <= member->max);
+    }
+    assert_int_equal(used, pool->used);
+    assert_int_equal(granted, pool->granted);
+    assert_int_equal(is_short, pool->short_count);
+    assert_true(used <= pool->config.budget);
+}
+
+static void test_new_function_is_warm_then_idle(void **state)
+{
+    struct pool *pool = make(100);
+    pool_add(pool, 3, 64, T(0));
+    assert_int_equal(pool_granted(pool, 3), 2);
+    obey(pool, T(0));
+    pool_tick(pool, T(59));
+    assert_int_equal(pool_granted(pool, 3), 2);
+    pool_tick(pool, T(61));
+    assert_int_equal(pool_granted(pool, 3), 1);
+    holds(pool);
+}
+
+static void test_grows_with_demand_and_shrinks_later(void **state)
+{
+    struct pool *pool = make(100);
+    pool_add(pool, 0, 16, T(0));
+    pool_want(pool, 0, 4, T(1));
+    assert_int_equal(pool_granted(pool, 0), 10);
+    pool_want(pool, 0, 100, T(2));
+    assert_int_equal(pool_granted(pool, 0), 16); /* its own concurrency */
+    obey(pool, T(2));
+    pool_want(pool, 0, 1, T(3));
+    pool_tick(pool, T(4));
+    assert_int_equal(pool_granted(pool, 0), 16); /* a lull is not the end */
+    pool_tick(pool, T(11));
+    pool_tick(pool, T(22));
+    assert_int_equal(pool_granted(pool, 0), 4);
+    pool_want(pool, 0, 0, T(23));
+    pool_tick(pool, T(34));
+    pool_tick(pool, T(45));
+    assert_int_equal(pool_granted(pool, 0), 2);
+    pool_tick(pool, T(90));
+    assert_int_equal(pool_granted(pool, 0), 1);
+    holds(pool);
+}
+
+static void test_idle_functions_give_way(void **state)
+{
+    struct pool *pool = make(8);
+    for (uint32_t i = 0; i < 4; i++)
+        pool_add(pool, i, 64, T(i)); /* 2 each: the budget is used up */
+    obey(pool, T(4));
+    assert_int_equal(pool->used, 8);
+    pool_want(pool, 3, 4, T(5));
+    /* the two oldest idle ones were told to give up theirs, but still have them */
+    assert_int_equal(pool_granted(pool, 0), 0);
+    assert_int_equal(pool_granted(pool, 1), 2);
+    assert_int_equal(pool_granted(pool, 3), 2);
+    holds(pool);
+    pool_live(pool, 0, 0, T(5));
+    assert_int_equal(pool_granted(pool, 3), 4);
+    holds(pool);
+}
+
+static void test_each_gets_at_least_one(void **state)
+{
+    struct pool *pool = make(4);
+    pool_add(pool, 0, 64, T(0));
+    pool_want(pool, 0, 50, T(0));
+    obey(pool, T(0));
+    assert_int_equal(pool_granted(pool, 0), 4);
+    pool_add(pool, 1, 64, T(1));
+    assert_int_equal(pool_granted(pool, 1), 0);
+    pool_want(pool, 1, 1, T(1));
+    assert_int_equal(pool_granted(pool, 0), 3);
+    assert_int_equal(pool_granted(pool, 1), 0); /* until the other one let go */
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 1), 1);
+    holds(pool);
+}
+
+static void test_more_functions_than_budget(void **state)
+{
+    struct pool *pool = make(10);
+    for (uint32_t i = 0; i < 100; i++)
+        pool_add(pool, i, 64, T(0));
+    obey(pool, T(0));
+    holds(pool);
+    for (uint32_t i = 0; i < 100; i++) {
+        pool_want(pool, i, 1, T(1));
+        obey(pool, T(1));
+        assert_true(pool_granted(pool, i) >= 1);
+        pool_want(pool, i, 0, T(1));
+        holds(pool);
+    }
+}
+
+static void test_removal_frees_for_those_who_wait(void **state)
+{
+    struct pool *pool = make(4);
+    pool_add(pool, 0, 4, T(0));
+    pool_want(pool, 0, 4, T(0));
+    pool_add(pool, 1, 4, T(0));
+    pool_want(pool, 1, 4, T(0));
+    obey(pool, T(0));
+    pool_remove(pool, 0, T(1));
+    assert_int_equal(pool_granted(pool, 1), 4);
+    obey(pool, T(1));
+    holds(pool);
+}
+
+static void test_death_of_a_zygote_frees(void **state)
+{
+    struct pool *pool = make(4);
+    pool_add(pool, 0, 4, T(0));
+    pool_want(pool, 0, 4, T(0));
+    obey(pool, T(0));
+    pool_live(pool, 0, 0, T(0));
+    assert_int_equal(pool_granted(pool, 0), 4); /* its next zygote is asked for as many */
+    holds(pool);
+}
+
+static void test_nothing_for_strangers(void **state)
+{
+    struct pool *pool = make(4);
+    uint32_t index, granted;
+    pool_want(pool, 7, 3, T(0));
+    pool_live(pool, 7, 3, T(0));
+    assert_false(pool_next_change(pool, &index, &granted));
+    assert_int_equal(pool->used, 0);
+}
+
+/* Whatever comes in whatever order: the sums are right, the budget holds, and the waiting are
+ * served. */
+static void test_random_walk(void **state)
+{
+    struct pool *pool = make(50);
+    srand(1);
+    for (int step = 0; step < 20000; step++) {
+        uint32_t index = (uint32_t)(rand() % 40);
+        uint64_t now = T(step / 20);
+        switch (rand() % 6) {
+        case 0:
+            pool_add(pool, index, (uint32_t)(1 + rand() % 30), now);
+            break;
+        case 1:
+            pool_remove(pool, index, now);
+            break;
+        case 2:
+        case 3:
+            pool_want(pool, index, (uint32_t)(rand() % 40), now);
+            break;
+        case 4:
+            pool_tick(pool, now);
+            break;
+        default:
+            obey(pool, now);
+        }
+        if (step % 50 == 0)
+            holds(pool);
+    }
+    for (int i = 0; i < 10; i++) {
+        obey(pool, T(2000 + i));
+        pool_tick(pool, T(2000 + i));
+    }
+    for (uint32_t i = 0; i < 40; i++) {
+        const struct pool_member *member = &pool->members[i];
+        assert_true(member->want == 0 || member->max == 0 || member->granted >= 1);
+    }
+    holds(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_function_is_warm_then_idle),
+        cmocka_unit_test(test_grows_with_demand_and_shrinks_later),
+        cmocka_unit_test(test_idle_functions_give_way),
+        cmocka_unit_test(test_each_gets_at_least_one),
+        cmocka_unit_test(test_more_functions_than_budget),
+        cmocka_unit_test(test_removal_frees_for_those_who_wait),
+        cmocka_unit_test(test_death_of_a_zygote_frees),
+        cmocka_unit_test(test_nothing_for_strangers),
+        cmocka_unit_test(test_random_walk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
