@@ -50,8 +50,6 @@ test uidmap            newuidmap: runs without root
 test busybox-static    a program for images
 test musl-tools        programs of another libc
 test skopeo            images made by others
-test umoci             the same
-test zstd              compressed layers
 test mandoc            manual pages as CLI tests read them
 
 demo imagemagick       an example function: thumbnails

@@ -486,7 +486,7 @@ END
 }
 
 @test "clients that misbehave at random leave nothing behind" {
-    local gateway api before
+    local gateway api before abusers=()
     deploy once 'echo hi'
     deploy echo 'cat' '{"timeout": "200ms", "concurrency": 8, "queue": 8}'
     deploy endless 'yes' '{"timeout": "300ms", "concurrency": 4, "queue": 4}'
@@ -497,8 +497,9 @@ END
     before=$(fds)
     for seed in 1 2; do
         python3 "$BATS_TEST_DIRNAME/http_abuse.py" "$URL" "$seed" 20000 once echo endless stream 3>&- &
+        abusers+=($!)
     done
-    wait %1 %2
+    wait "${abusers[@]}"
     for name in once echo endless stream; do
         wait_until metric "skerry_in_flight\\{function=\"$name\",tenant=\"default\"\\} 0"
         wait_until metric "skerry_queued\\{function=\"$name\",tenant=\"default\"\\} 0"

@@ -513,7 +513,7 @@ static void a_replaced_image_stays_while_it_is_held(void **state)
     assert_int_equal(image_store_open(state_path, 1, &store, &err), 0);
     assert_counts(1, 1, 2);
     assert_int_equal(image_store_hold(store, meta.digest, &err), -ENOENT);
-    int rootfs;
+    int rootfs = -1;
     assert_int_equal(lookup("app", NULL, &rootfs), 0);
     assert_string_equal(text_at(rootfs, "bin/app"), "new");
     close(rootfs);

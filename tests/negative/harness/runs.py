@@ -234,7 +234,10 @@ class Control:
         if "pty" in attack.needs:
             program = self.host.copy(attack.program)
             return on_terminal(self.command(attack, program), self.environment(attack), None)
-        return self.start(attack).wait()
+        process = self.start(attack)
+        end = process.wait()
+        process.kill()  # what it forked; of a sandbox nothing may be left by itself
+        return end
 
 
 class Service(Control):
