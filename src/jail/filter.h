@@ -2,11 +2,11 @@
 /*
  * The system calls of a sandbox.
  *
- * Two filters stack. The *main* filter is a default-deny list, compiled by libseccomp as a tree,
- * once per policy and daemon; the zygote installs it and everything it starts inherits it, so that
- * no start pays for it. It must still let through what furnishing a sandbox needs. The *closing*
- * filter is short and hand-assembled; each sandbox installs it as its last step before it waits for
- * a request, and it takes these calls away and checks arguments of others.
+ * Two filters stack; the zygote installs both and everything it starts inherits them, so that no
+ * start pays for them. The *main* filter is a default-deny list, compiled by libseccomp as a tree,
+ * once per policy and daemon. It lets through what furnishing a sandbox needs. The *closing* filter
+ * is short and hand-assembled: it allows these calls only with the template's key, and checks
+ * arguments of others.
  */
 #ifndef SKERRY_JAIL_FILTER_H
 #define SKERRY_JAIL_FILTER_H
@@ -38,8 +38,10 @@ unsigned int filter_policy(const struct jail_plan *plan);
 typedef void (*filter_each_fn)(void *arg, int number, const char *reason);
 void filter_each(const struct jail_plan *plan, filter_each_fn each, void *arg);
 
-/* Assembles the closing filter for a plan into out (room instructions). Returns its length. */
-#define CLOSING_LENGTH_MAX 96
-uint32_t filter_closing(const struct jail_plan *plan, struct sock_filter out[CLOSING_LENGTH_MAX]);
+/* Assembles the closing filter for a plan into out; key: what furnishing calls carry in their sixth
+ * argument. Returns its length. */
+#define CLOSING_LENGTH_MAX 112
+uint32_t filter_closing(const struct jail_plan *plan, uint64_t key,
+                        struct sock_filter out[CLOSING_LENGTH_MAX]);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/mount.h>
 
-#include "jail/raw.h"
+#include "jail/slot.h"
 
 static const char *const files[] = {
     "/proc/kcore",      "/proc/keys",        "/proc/key-users",   "/proc/latency_stats",
@@ -30,13 +30,13 @@ static const char *const directories[] = {
 long proc_mask(void)
 {
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        long result = raw5(SYS_mount, "/dev/null", files[i], NULL, MS_BIND, NULL);
+        long result = FURNISH(SYS_mount, "/dev/null", files[i], NULL, MS_BIND, NULL);
         if (result < 0 && result != -ENOENT)
             return result;
     }
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-        long result = raw5(SYS_mount, "mask", directories[i], "tmpfs",
-                           MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=555");
+        long result = FURNISH(SYS_mount, "mask", directories[i], "tmpfs",
+                              MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=555");
         if (result < 0 && result != -ENOENT)
             return result;
     }

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -52,7 +51,7 @@ static long drop_capabilities(void)
 static long become_program(void)
 {
     const struct jail_plan *plan = &zygote.hand.plan;
-    long result = raw2(SYS_setns, zygote.inner_userns, CLONE_NEWUSER);
+    long result = FURNISH(SYS_setns, zygote.inner_userns, CLONE_NEWUSER, 0, 0, 0);
     if (result == 0 && !plan->rootless)
         result = raw2(SYS_setgroups, 0, NULL);
     if (result == 0)
@@ -65,16 +64,9 @@ static long become_program(void)
     return result;
 }
 
-static long close_filter(void)
+static long enter_landlock(void)
 {
-    struct sock_fprog program = {.len = (unsigned short)zygote.closing_length,
-                                 .filter = zygote.closing};
-    if (zygote.landlock >= 0) {
-        long result = raw2(446 /* landlock_restrict_self */, zygote.landlock, 0);
-        if (result < 0)
-            return result;
-    }
-    return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return zygote.landlock < 0 ? 0 : raw2(446 /* landlock_restrict_self */, zygote.landlock, 0);
 }
 
 /* An open /dev/null of its own as descriptor 0, for a request without a body. */
@@ -100,7 +92,7 @@ static long furnish(struct slot *slot)
     if (result == 0)
         result = open_empty_stdin();
     if (result == 0)
-        result = close_filter();
+        result = enter_landlock();
     slot->furnished_ns = clock_now_ns();
     return result;
 }
@@ -222,7 +214,7 @@ static long mount_proc(void)
 {
     unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
     int full = zygote.hand.plan.proc == FUNCTION_PROC_FULL;
-    long result = raw5(SYS_mount, "proc", "/proc", "proc", flags, full ? NULL : "subset=pid");
+    long result = FURNISH(SYS_mount, "proc", "/proc", "proc", flags, full ? NULL : "subset=pid");
     if (result == 0 && full)
         result = proc_mask();
     return result;

@@ -24,6 +24,7 @@
 #include "jail/raw.h"
 #include "jail/slot.h"
 #include "jail/slot_clone.h"
+#include "jail/slot_tmp.h"
 
 #define SIGNALS_MAX 1024 /* queued signals and POSIX timers of all sandboxes of a template */
 
@@ -50,17 +51,25 @@ static void on_kill(int number)
         kill_if_asked(own_slot);
 }
 
-/* A fresh mount namespace: the template's mounts and a /tmp. Drops the last sandbox's. */
+/*
+ * A mount namespace with the template's mounts, a /tmp that is as new, and no /proc. A program can
+ * change no mount; if it left /tmp untouched, the last sandbox's namespace is that, and only its
+ * /proc, which shows a pid namespace that is dead, is dropped. Else all of it is.
+ */
 static long renew_mounts(struct slot *slot)
 {
     uint64_t begin = clock_now_ns();
-    long result = raw2(SYS_setns, zygote.template_mounts, CLONE_NEWNS);
+    int kept = slot->has_mounts && slot_tmp_untouched(slot) &&
+               FURNISH(SYS_umount2, "/proc", MNT_DETACH, 0, 0, 0) == 0;
+    long result = kept ? 0 : FURNISH(SYS_setns, zygote.template_mounts, CLONE_NEWNS, 0, 0, 0);
     if (slot->exit_ns != 0)
         slot->cleaned_ns = clock_now_ns() - begin;
+    if (result < 0 || kept)
+        return result;
+    slot->has_mounts = 0;
+    result = FURNISH(SYS_unshare, CLONE_NEWNS, 0, 0, 0, 0);
     if (result == 0)
-        result = raw1(SYS_unshare, CLONE_NEWNS);
-    if (result == 0)
-        result = raw5(SYS_mount, "tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, zygote.tmp_options);
+        result = slot_tmp_mount(slot);
     return result;
 }
 
@@ -119,7 +128,9 @@ static long run_one(struct slot *slot)
     if (reaped < 0)
         return reaped;
     if (!slot->reported) {
-        raw2(SYS_umount2, "/tmp", MNT_DETACH); /* first of all: its pages may fill the limit */
+        /* first of all: its pages may fill the limit */
+        FURNISH(SYS_umount2, "/tmp", MNT_DETACH, 0, 0, 0);
+        slot->has_mounts = 0;
         slot->exit_ns = clock_now_ns();
         slot_report(slot, slot->has_status ? slot->wait_status : status, &usage);
     }
@@ -138,7 +149,6 @@ static void spawner_prepare(struct slot *slot)
     } action = {on_kill, 0x04000000ul /* SA_RESTORER */, slot_sigreturn, 0};
     uint64_t no_signals = 0;
     struct rlimit files = {plan->limits.files_max, plan->limits.files_max};
-    struct rlimit core = {1, 1}; /* less than any dump; see the closing filter */
     struct rlimit signals = {SIGNALS_MAX, SIGNALS_MAX};
     struct rlimit pids = {plan->limits.pids_max, plan->limits.pids_max};
     struct rlimit memory = {plan->limits.mem_bytes, plan->limits.mem_bytes};
@@ -146,7 +156,6 @@ static void spawner_prepare(struct slot *slot)
     raw4(SYS_rt_sigaction, SIGUSR1, &action, NULL, SIGSET_BYTES);
     raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
     raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);
-    raw2(SYS_setrlimit, RLIMIT_CORE, &core);
     /* queued signals and timers count for the owner of the user namespace too, up to the host's
      * root */
     raw2(SYS_setrlimit, RLIMIT_SIGPENDING, &signals);
@@ -164,7 +173,7 @@ static void spawner_join_cgroup(struct slot *slot)
     while (atomic_load(&slot->go) == 0)
         raw4(SYS_futex, &slot->go, FUTEX_WAIT, 0, NULL);
     slot->oom_kills = slot_read_oom_kills(slot);
-    raw1(SYS_unshare, CLONE_NEWCGROUP);
+    FURNISH(SYS_unshare, CLONE_NEWCGROUP, 0, 0, 0, 0);
 }
 
 static int spawner_main(void *arg)

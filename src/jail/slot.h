@@ -6,9 +6,14 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "jail/raw.h"
 #include "jail/zygote.h"
 
 #define SIGSET_BYTES 8 /* of the kernel's sigset_t */
+
+/* A call that furnishes: at most five arguments and the key, which the closing filter asks for. */
+#define FURNISH(number, a, b, c, d, e)                                                             \
+    raw6(number, RAW_ARG(a), RAW_ARG(b), RAW_ARG(c), RAW_ARG(d), RAW_ARG(e), (long)zygote.key)
 
 /* Entry of a sandbox's pid 1, on slot->init_stack; arg: the slot. Ends when nothing of it is left.
  */

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "jail/zygote.h"
+
 __asm__(".text\n"
         ".globl slot_sigreturn\n"
         ".type slot_sigreturn, @function\n"
@@ -21,6 +23,7 @@ long slot_clone(uint64_t flags, char *stack_top, int (*entry)(void *), void *arg
     long result;
     register long tls __asm__("r8") = 0;
     register long child_tid __asm__("r10") = (long)(intptr_t)word;
+    register long key __asm__("r9") = (long)zygote.key; /* the closing filter asks for it */
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -33,7 +36,8 @@ long slot_clone(uint64_t flags, char *stack_top, int (*entry)(void *), void *arg
                      "syscall\n\t"
                      "1:"
                      : "=a"(result)
-                     : "a"(SYS_clone), "D"(flags), "S"(top - 2), "d"(word), "r"(child_tid), "r"(tls)
+                     : "a"(SYS_clone), "D"(flags), "S"(top - 2), "d"(word), "r"(child_tid),
+                       "r"(tls), "r"(key)
                      : "rcx", "r11", "memory");
     return result;
 }

@@ -4,7 +4,7 @@
  * namespace and nothing outside, with one descriptor: the control socket.
  *
  * It builds the root file system, the inner user namespace, starts the notify handler, gives up
- * what it no longer needs, installs the main filter, says READY, and then only starts spawners,
+ * what it no longer needs, installs the filters, says READY, and then only starts spawners,
  * passes on kills and reaps. It is pid 1 of its pid namespace: when it ends, for whatever reason,
  * the kernel kills everything in it.
  */
@@ -23,6 +23,8 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -90,7 +92,7 @@ static void prepare_program(void)
     snprintf(zygote.tmp_options, sizeof(zygote.tmp_options), "mode=1777,size=%llu,nr_inodes=%llu",
              (unsigned long long)plan->limits.tmp_bytes,
              (unsigned long long)(plan->limits.tmp_bytes / 4096 + 1024));
-    zygote.closing_length = filter_closing(plan, zygote.closing);
+    zygote.closing_length = filter_closing(plan, zygote.key, zygote.closing);
 }
 
 static const char *search_path(void)
@@ -172,11 +174,16 @@ static int keep_capabilities(struct err *err)
     return 0;
 }
 
-static int install_main_filter(struct err *err)
+static int install_filters(struct err *err)
 {
+    struct rlimit core = {1, 1}; /* less than any dump; the closing filter keeps it so */
+    struct sock_fprog closing = {.len = (unsigned short)zygote.closing_length,
+                                 .filter = zygote.closing};
     struct sock_fprog program = {.len = (unsigned short)zygote.hand.filter_length,
                                  .filter = zygote.main_filter};
     unsigned long flags = 0;
+    if (setrlimit(RLIMIT_CORE, &core) < 0)
+        return err_set(err, errno, "limit core files:");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_set(err, errno, "set NO_NEW_PRIVS:");
     if (zygote.hand.uses_notify)
@@ -187,6 +194,8 @@ static int install_main_filter(struct err *err)
                          &program);
     if (result < 0)
         return err_set(err, errno, "install the seccomp filter:");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &closing) < 0)
+        return err_set(err, errno, "install the closing filter:");
     if (flags == 0)
         return 0;
     atomic_store(&zygote.listener, (int)result);
@@ -201,6 +210,8 @@ static int build(struct err *err)
     int result = take_handover(fds, &count, err);
     if (result < 0)
         return result;
+    if (getrandom(&zygote.key, sizeof(zygote.key), 0) != sizeof(zygote.key))
+        return err_set(err, errno, "getrandom:");
     prepare_program();
     if (sethostname(zygote.hand.plan.hostname, strlen(zygote.hand.plan.hostname)) < 0)
         return err_set(err, errno, "set the host name of the sandbox:");
@@ -225,7 +236,7 @@ static int build(struct err *err)
             result = err_set(err, (int)-pid, "start the notify handler:");
     }
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    return result == 0 ? install_main_filter(err) : result;
+    return result == 0 ? install_filters(err) : result;
 }
 
 /* --- what comes again and again; raw calls only from here on --- */

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "jail/filter.h"
@@ -51,6 +52,10 @@ struct slot {
     int exec_errno;
     int reported;
     int has_status; /* wait_status is the program's */
+    int has_mounts; /* spawner: its mount namespace has a /tmp, the three below are that's */
+    uint64_t tmp_inodes_free; /* when it was new */
+    uint64_t tmp_last_inode;  /* the last number it gave to a file, as far as we know */
+    struct timespec tmp_changed;
     int wait_status;
     uint32_t epoch;
     uint64_t clone_ns, cloned_ns, furnished_ns, sent_ns, taken_ns, exec_ns, exit_ns, cleaned_ns;
@@ -73,6 +78,7 @@ struct zygote_state {
     int net_released;     /* eventfd: spawner -> notify handler, a sandbox with a network is gone */
     _Atomic int listener; /* seccomp listener; -1 until installed (futex) */
     _Atomic uint32_t epoch;
+    uint64_t key; /* random; furnishing calls carry it past the closing filter */
     uint32_t closing_length;
     struct sock_filter closing[CLOSING_LENGTH_MAX];
     struct sock_filter main_filter[FILTER_LENGTH_MAX];

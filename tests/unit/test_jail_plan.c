@@ -111,7 +111,7 @@ static void start_messages_are_checked_whole(void **state)
 static uint32_t run_filter(const struct sock_filter *code, uint32_t length,
                            const struct seccomp_data *data)
 {
-    uint32_t accumulator = 0;
+    uint32_t accumulator = 0, index = 0, memory[BPF_MEMWORDS] = {0};
     for (uint32_t at = 0; at < length; at++) {
         const struct sock_filter *op = &code[at];
         switch (op->code) {
@@ -133,6 +133,18 @@ static uint32_t run_filter(const struct sock_filter *code, uint32_t length,
         case BPF_JMP | BPF_JA:
             at += op->k;
             break;
+        case BPF_ALU | BPF_SUB | BPF_K:
+            accumulator -= op->k;
+            break;
+        case BPF_ALU | BPF_OR | BPF_X:
+            accumulator |= index;
+            break;
+        case BPF_ST:
+            memory[op->k] = accumulator;
+            break;
+        case BPF_LDX | BPF_MEM:
+            index = memory[op->k];
+            break;
         case BPF_RET | BPF_K:
             return op->k;
         default:
@@ -143,6 +155,9 @@ static uint32_t run_filter(const struct sock_filter *code, uint32_t length,
     return 0;
 }
 
+#define KEY UINT64_C(0x123456789abcdef0)
+static uint64_t sixth; /* argument of every call */
+
 static struct seccomp_data call_of(long number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a4)
 {
     struct seccomp_data data = {.nr = (int)number, .arch = AUDIT_ARCH_X86_64};
@@ -150,13 +165,14 @@ static struct seccomp_data call_of(long number, uint64_t a0, uint64_t a1, uint64
     data.args[1] = a1;
     data.args[2] = a2;
     data.args[4] = a4;
+    data.args[5] = sixth;
     return data;
 }
 
 static uint32_t closing(long number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a4)
 {
     struct sock_filter code[CLOSING_LENGTH_MAX];
-    uint32_t length = filter_closing(&plan, code);
+    uint32_t length = filter_closing(&plan, KEY, code);
     assert_in_range(length, 1, CLOSING_LENGTH_MAX);
     struct seccomp_data data = call_of(number, a0, a1, a2, a4);
     return run_filter(code, length, &data);
@@ -180,6 +196,22 @@ static void closing_filter_takes_furnishing_away(void **state)
     assert_int_equal(closing(SYS_personality, UINT32_MAX, 0, 0, 0), allowed);
     assert_int_equal(closing(SYS_personality, 0, 0, 0, 0), allowed);
     assert_int_equal(closing(SYS_personality, 0x40000, 0, 0, 0), refused);
+}
+
+static void furnishing_needs_the_whole_key(void **state)
+{
+    static const uint64_t wrong[] = {0,       KEY & UINT32_MAX,        KEY >> 32 << 32,
+                                     KEY + 1, KEY ^ UINT64_C(1) << 63, ~KEY};
+    static const long calls[] = {SYS_mount, SYS_umount2, SYS_setns, SYS_unshare, SYS_clone};
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        for (size_t j = 0; j < sizeof(wrong) / sizeof(wrong[0]); j++) {
+            sixth = wrong[j];
+            assert_int_equal(closing(calls[i], 0x20000011, 0, 0, 0), SECCOMP_RET_ERRNO | EPERM);
+        }
+        sixth = KEY;
+        assert_int_equal(closing(calls[i], 0x20000011, 0, 0, 0), SECCOMP_RET_ALLOW);
+        sixth = 0;
+    }
 }
 
 static void without_network_sockets_stay_unnamed(void **state)
@@ -234,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup(bad_plans_are_refused, setup),
         cmocka_unit_test(start_messages_are_checked_whole),
         cmocka_unit_test_setup(closing_filter_takes_furnishing_away, setup),
+        cmocka_unit_test_setup(furnishing_needs_the_whole_key, setup),
         cmocka_unit_test_setup(without_network_sockets_stay_unnamed, setup),
         cmocka_unit_test_setup(main_filter_denies_by_default, setup),
     };
