@@ -4,13 +4,19 @@
  *
  * Pid 1 is ours: the kernel shields it from signals of its own namespace, and a program in its
  * place could not die of its own abort(). It mounts /proc, starts the program's process and reaps;
- * it has no rights left while the program runs. The program's process furnishes itself (ids,
- * filters) and then *parks* in recvmsg on the template's start socket: all that is left for the
- * request is three dup3 and an execve.
+ * unless another program may follow, it has no rights left while the program runs. The program's
+ * process furnishes itself (ids, filters) and then *parks* in recvmsg on the template's start
+ * socket: all that is left for the request is three dup3 and an execve.
  *
  * When the program has exited and nothing else is left in
  * the namespace, pid 1 reports at once; if something is left, pid 1 ends, the kernel kills the
  * rest, and the spawner reports.
+ *
+ * A program that left no trace behind has namespaces that are as good as new, and making them is
+ * half of what a start costs: pid 1 goes on with another program in them. No trace means: it was
+ * the only process and thread there ever was (the numbers of processes tell), left /tmp alone
+ * (slot_tmp.c), was given no network, has no IPC namespace, owns nothing in the root file system,
+ * was not killed. Pid 1, which counts what its children used, cannot be seen (hidepid).
  *
  * All of this runs in the spawner's memory: raw.h only, no errno, no malloc.
  */
@@ -32,6 +38,7 @@
 #include "jail/raw.h"
 #include "jail/slot.h"
 #include "jail/slot_clone.h"
+#include "jail/slot_tmp.h"
 
 static void leave(int status)
 {
@@ -182,6 +189,8 @@ static struct start_header take(struct slot *slot, int fds[3])
 static int program_main(void *arg)
 {
     struct slot *slot = arg;
+    if (slot->next_pid != 0 && raw0(SYS_getpid) != slot->next_pid)
+        leave(1); /* the program before made others */
     long result = furnish(slot);
     if (result < 0) {
         slot->exec_errno = (int)-result;
@@ -214,7 +223,8 @@ static long mount_proc(void)
 {
     unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
     int full = zygote.hand.plan.proc == FUNCTION_PROC_FULL;
-    long result = FURNISH(SYS_mount, "proc", "/proc", "proc", flags, full ? NULL : "subset=pid");
+    long result = FURNISH(SYS_mount, "proc", "/proc", "proc", flags,
+                          full ? "hidepid=2" : "subset=pid,hidepid=2");
     if (result == 0 && full)
         result = proc_mask();
     return result;
@@ -236,8 +246,45 @@ static long forget_handlers(void)
     return raw4(SYS_rt_sigaction, SIGUSR1, &standard, NULL, SIGSET_BYTES);
 }
 
-/* Reaps whatever is orphaned until the program has ended; reports if it was the last. */
-static void reap_until_end(struct slot *slot, long program)
+#define UNKEPT_MAX   4  /* programs in a row that could not be followed by another: give up */
+#define UNKEPT_PAUSE 64 /* starts until it is tried again */
+
+static int may_be_followed(struct slot *slot)
+{
+    if (!slot->has_mounts || (zygote.hand.plan.flags & FUNCTION_OWN_IPC))
+        return 0;
+    if (slot->unkept < UNKEPT_MAX)
+        return 1;
+    if (++slot->unkept < UNKEPT_MAX + UNKEPT_PAUSE)
+        return 0;
+    slot->unkept = UNKEPT_MAX - 1; /* one attempt */
+    return 1;
+}
+
+/*
+ * After a program that reported: 0 when another may follow it here. In this order: the call is
+ * forgotten, then the spawner's mark is read (slot.c, kill_if_asked).
+ */
+static int go_on(struct slot *slot)
+{
+    uint64_t begin = clock_now_ns();
+    if (!slot->reported || atomic_load(&slot->killed) || atomic_load(&slot->net_used) ||
+        atomic_load(&slot->retired) || slot->exec_errno != 0 || !slot_tmp_untouched(slot))
+        return -1;
+    slot_reset(slot);
+    if (atomic_load(&slot->doomed))
+        return -1;
+    if (slot->next_pid != 0)
+        slot->unkept = 0;
+    slot->clone_ns = clock_now_ns();
+    slot->cleaned_ns = slot->clone_ns - begin;
+    slot->cloned_ns = slot->clone_ns;
+    return 0;
+}
+
+/* Reaps whatever is orphaned until the program has ended; reports if it was the last. Returns when
+ * another program may follow. */
+static void reap_until_end(struct slot *slot, long program, int may_follow)
 {
     for (;;) {
         int status = 0;
@@ -255,8 +302,13 @@ static void reap_until_end(struct slot *slot, long program)
          * are killed for it with all that share our memory. The spawner drops /tmp and reports. */
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
             leave(0);
-        if (raw4(SYS_wait4, -1, &left, WNOHANG | __WALL, NULL) == -ECHILD)
+        if (raw4(SYS_wait4, -1, &left, WNOHANG | __WALL, NULL) == -ECHILD) {
             slot_report(slot, status, &usage);
+            if (slot->next_pid != 0 && slot->taken_ns == 0)
+                slot->unkept++;
+            if (may_follow && go_on(slot) == 0)
+                return;
+        }
         leave(0); /* what is left dies with us, before the spawner's wait returns */
     }
 }
@@ -270,15 +322,18 @@ int sandbox_init_main(void *arg)
         result = forget_handlers();
     if (result == 0)
         result = mount_proc();
-    if (result == 0)
+    int may_follow = may_be_followed(slot);
+    while (result >= 0) {
         result = slot_clone(CLONE_VM | SIGCHLD, slot->program_stack + STACK_SIZE, program_main,
                             slot, NULL);
-    if (result < 0) {
-        slot->exec_errno = (int)-result;
-        leave(1);
+        if (result < 0)
+            break;
+        if (!may_follow && drop_capabilities() < 0)
+            leave(1);
+        reap_until_end(slot, result, may_follow);
+        slot->next_pid = (pid_t)result + 1;
     }
-    if (drop_capabilities() < 0)
-        leave(1);
-    reap_until_end(slot, result);
+    slot->exec_errno = (int)-result;
+    leave(1);
     return 0;
 }

@@ -3,7 +3,8 @@
  * A slot's spawner: it sits in the slot's cgroups, so what it clones is born there and no start
  * pays for an attach. Its loop: drop the last sandbox's mount namespace (in its own time, after the
  * report), copy the template's, mount a /tmp, clone the sandbox's pid 1, wait until it is dead,
- * again.
+ * again. What of a sandbox can be kept for the next request, is: the namespaces by pid 1, if the
+ * program left no trace in them (sandbox.c), else the mounts, if /tmp was left alone.
  *
  * Its sandbox shares its memory: raw.h only, no errno, no malloc.
  */
@@ -33,9 +34,13 @@ static struct slot *own_slot;
 
 static void kill_if_asked(struct slot *slot)
 {
-    uint64_t call = atomic_load(&slot->call);
-    if (call == 0 || atomic_load(&slot->kill_call) != call)
-        return; /* that sandbox is gone; another waits here */
+    uint64_t asked = atomic_load(&slot->kill_call);
+    if (asked == 0 || atomic_load(&slot->call) != asked)
+        return; /* that one is gone; another waits here */
+    /* in this order: pid 1 forgets the call, then looks whether it is doomed (sandbox.c, go_on) */
+    atomic_store(&slot->doomed, 1);
+    if (atomic_load(&slot->call) != asked)
+        return;
     atomic_store(&slot->killed, 1);
     raw4(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
 }
@@ -73,7 +78,7 @@ static long renew_mounts(struct slot *slot)
     return result;
 }
 
-static void reset(struct slot *slot)
+static void forget_sandbox(struct slot *slot)
 {
     atomic_store(&slot->pid, 0);
     if (slot->pidfd >= 0) {
@@ -81,6 +86,13 @@ static void reset(struct slot *slot)
         slot->pidfd = -1; /* before the close: the signal handler looks at it */
         raw1(SYS_close, pidfd);
     }
+    slot_reset(slot);
+    atomic_store(&slot->doomed, 0);
+    slot->next_pid = 0;
+}
+
+void slot_reset(struct slot *slot)
+{
     atomic_store(&slot->call, 0);
     atomic_store(&slot->killed, 0);
     slot->bad_start = 0;
@@ -106,7 +118,7 @@ static void open_for_kill(struct slot *slot, long pid)
 /* One sandbox, from its namespaces to its report. Returns 0, or -errno when none can be made. */
 static long run_one(struct slot *slot)
 {
-    reset(slot);
+    forget_sandbox(slot);
     long result = renew_mounts(slot);
     if (result < 0)
         return result;
@@ -128,9 +140,10 @@ static long run_one(struct slot *slot)
     if (reaped < 0)
         return reaped;
     if (!slot->reported) {
-        /* first of all: its pages may fill the limit */
-        FURNISH(SYS_umount2, "/tmp", MNT_DETACH, 0, 0, 0);
-        slot->has_mounts = 0;
+        if (atomic_load(&slot->call) != 0) { /* first of all: its pages may fill the limit */
+            FURNISH(SYS_umount2, "/tmp", MNT_DETACH, 0, 0, 0);
+            slot->has_mounts = 0;
+        }
         slot->exit_ns = clock_now_ns();
         slot_report(slot, slot->has_status ? slot->wait_status : status, &usage);
     }

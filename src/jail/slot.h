@@ -15,6 +15,9 @@
 #define FURNISH(number, a, b, c, d, e)                                                             \
     raw6(number, RAW_ARG(a), RAW_ARG(b), RAW_ARG(c), RAW_ARG(d), RAW_ARG(e), (long)zygote.key)
 
+/* Forgets the last program: its call, stages and end. Gives its network back. */
+void slot_reset(struct slot *slot);
+
 /* Entry of a sandbox's pid 1, on slot->init_stack; arg: the slot. Ends when nothing of it is left.
  */
 int sandbox_init_main(void *arg);

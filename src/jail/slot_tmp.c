@@ -62,11 +62,13 @@ int slot_tmp_untouched(struct slot *slot)
 {
     struct stat directory;
     uint64_t inodes_free = 0;
+    if (!look(&directory, &inodes_free) || inodes_free != slot->tmp_inodes_free ||
+        directory.st_ctim.tv_sec != slot->tmp_changed.tv_sec ||
+        directory.st_ctim.tv_nsec != slot->tmp_changed.tv_nsec)
+        return 0;
     uint64_t inode = next_inode();
-    if (inode == 0 || inode != slot->tmp_last_inode + 1 || !look(&directory, &inodes_free))
+    if (inode == 0 || inode != slot->tmp_last_inode + 1)
         return 0;
     slot->tmp_last_inode = inode;
-    return inodes_free == slot->tmp_inodes_free &&
-           directory.st_ctim.tv_sec == slot->tmp_changed.tv_sec &&
-           directory.st_ctim.tv_nsec == slot->tmp_changed.tv_nsec;
+    return 1;
 }

@@ -10,7 +10,8 @@
  *     |- notify handler: makes sockets for sandboxes, in their own network namespaces
  *     |- spawner of slot 0, in the slot's cgroups: furnishes, clones, waits, reports, again
  *     |    '- sandbox: pid 1 of its pid namespace, which reaps
- *     |         '- parks in recvmsg, becomes the program
+ *     |         '- parks in recvmsg, becomes the program; another one after it, if that left no
+ * trace
  *     '- spawner of slot 1 ...
  *
  * Code of spawners, sandboxes and the notify handler uses raw.h and never errno. Each field below
@@ -53,6 +54,9 @@ struct slot {
     int reported;
     int has_status; /* wait_status is the program's */
     int has_mounts; /* spawner: its mount namespace has a /tmp, the three below are that's */
+    _Atomic uint32_t doomed; /* spawner -> pid 1: a kill is under way, no other program may start */
+    pid_t next_pid;          /* pid 1: what its next program must be; 0: any */
+    uint32_t unkept;         /* pid 1: programs in a row that made processes or threads */
     uint64_t tmp_inodes_free; /* when it was new */
     uint64_t tmp_last_inode;  /* the last number it gave to a file, as far as we know */
     struct timespec tmp_changed;
