@@ -120,15 +120,15 @@ static int write_map(pid_t pid, const char *file, const char *line, struct err *
 }
 
 /*
- * What shares the zygote's memory must not be chosen by the OOM killer of a sandbox's cgroup: all
- * of it would die. Lowering needs CAP_SYS_RESOURCE; without it the order of clean-up alone has to
- * do (slot.c).
+ * A daemon is often spared from the OOM killer (OOMScoreAdjust=-1000), and its children inherit
+ * that; a sandbox that nothing in its cgroup may be killed for would hang at its memory limit for
+ * ever. A value above 0 stays: lowering it needs CAP_SYS_RESOURCE.
  */
-static void spare_from_oom(pid_t pid)
+static void expose_to_oom(pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
-    fd_write_file_at(AT_FDCWD, path, "-1000");
+    fd_write_file_at(AT_FDCWD, path, "0");
 }
 
 static int map_ids(const struct jail_plan *plan, pid_t pid, struct err *err)
@@ -171,8 +171,8 @@ static int fork_zygote(struct jail_host *host, const struct jail_plan *plan, str
     out->pidfd = pidfd;
     if (result == 0)
         result = map_ids(plan, out->pid, err);
-    if (result == 0 && !plan->rootless)
-        spare_from_oom(out->pid);
+    if (result == 0)
+        expose_to_oom(out->pid);
     if (result == 0 && write(go[1], "x", 1) != 1)
         result = err_set(err, errno, "start the template's zygote:");
     close(go[1]);

@@ -24,7 +24,7 @@ static const char *const files[] = {
 
 static const char *const directories[] = {
     "/proc/acpi", "/proc/asound", "/proc/bus", "/proc/driver",   "/proc/fs",
-    "/proc/irq",  "/proc/scsi",   "/proc/tty", "/proc/pressure",
+    "/proc/irq",  "/proc/scsi",   "/proc/tty", "/proc/pressure", "/proc/dynamic_debug",
 };
 
 long proc_mask(void)

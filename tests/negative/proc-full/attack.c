@@ -11,6 +11,8 @@
  */
 #include "../harness/attack.h"
 
+#include <sys/sysmacros.h>
+
 void attack(void)
 {
     static const char *const masked[] = {"kcore",           "keys",
@@ -54,6 +56,13 @@ void attack(void)
                                           "/proc/mtrr"};
     for (size_t i = 0; i < COUNT(control); i++) {
         int fd = open(control[i], O_WRONLY | O_CLOEXEC);
+        struct stat status;
+        if (fd >= 0 && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) &&
+            status.st_rdev == makedev(1, 3)) {
+            blocked("%s is /dev/null", control[i]);
+            close(fd);
+            continue;
+        }
         attempt(control[i], fd);
     }
 }
