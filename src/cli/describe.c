@@ -83,8 +83,8 @@ static void binds_rows(struct table *table, size_t *cursor, const json_t *binds)
 static void print_settings(const json_t *function)
 {
     static const char *const keys[] = {
-        "tier",  "mem", "cpus", "pids", "timeout", "tmp", "files", "max_body", "concurrency",
-        "queue", "net", "ipc",  "proc", "user",    "cwd", "cgi",   "stream"};
+        "tier",  "mem", "cpus", "pids",  "timeout", "tmp",  "files", "max_body", "concurrency",
+        "queue", "net", "ipc",  "renew", "proc",    "user", "cwd",   "cgi",      "stream"};
     static const char *const state_keys[] = {"status", "error", "createdAt", "revision"};
     const json_t *own = json_object_get(function, "skerry");
     char buf[64];

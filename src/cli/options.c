@@ -64,6 +64,10 @@ static const struct option options[OPT_COUNT] = {
                  "none own",
                  "none: System V IPC and POSIX message queues are refused (default). own: a "
                  "namespace of its own for them."},
+    [OPT_RENEW] = {"renew", 0, "touched|all", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE,
+                   AT(renew), "touched all",
+                   "What is made anew for the next request. touched: namespaces that a program "
+                   "left without a trace are kept (default). all: none is kept."},
     [OPT_PROC] = {"proc", 0, "pids|full", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(proc),
                   "pids full",
                   "pids: /proc shows its own processes and nothing else (default). full: the whole "

@@ -48,6 +48,7 @@ enum option_id {
     OPT_TIER,
     OPT_NET,
     OPT_IPC,
+    OPT_RENEW,
     OPT_PROC,
     OPT_USER,
     OPT_CWD,
@@ -81,7 +82,7 @@ struct settings {
     bool help, json, mdoc;
     bool host_usr, closure, strict, cgi, stream, follow, force, stages;
     const char *rootfs, *image, *exec, *name;
-    const char *tier, *net, *ipc, *proc, *user, *cwd;
+    const char *tier, *net, *ipc, *renew, *proc, *user, *cwd;
     const char *tenant, *method, *path, *query;
     const char *status_file, *state;
     uint64_t mem, tmp, max_body, timeout_ns;

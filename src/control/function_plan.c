@@ -134,7 +134,7 @@ int plan_of_function(const struct function_spec *spec, const struct function_pla
                      struct jail_plan *out, struct err *err)
 {
     jail_plan_init(out);
-    out->flags = spec->flags & FUNCTION_OWN_IPC;
+    out->flags = spec->flags & (FUNCTION_OWN_IPC | FUNCTION_RENEW_ALL);
     out->host_usr = (spec->flags & FUNCTION_HOST_USR) != 0;
     out->net = spec->net;
     out->proc = spec->proc;

@@ -260,6 +260,16 @@ static int read_ipc(const json_t *value, const char *key, struct function_spec *
     return rc;
 }
 
+static int read_renew(const json_t *value, const char *key, struct function_spec *out,
+                      struct err *err)
+{
+    bool all = false;
+    int rc = read_choice(value, key, "touched", "all", &all, err);
+    if (all)
+        out->flags |= FUNCTION_RENEW_ALL;
+    return rc;
+}
+
 static int read_args(const json_t *value, const char *key, struct function_spec *out,
                      struct err *err)
 {
@@ -449,7 +459,7 @@ static int read_own(const json_t *value, const char *key, struct function_spec *
         {"proc", read_proc},         {"cgi", read_cgi},           {"stream", read_stream},
         {"host_usr", read_host_usr}, {"max_body", read_max_body}, {"concurrency", read_concurrency},
         {"queue", read_queue},       {"files", read_files},       {"user", read_user},
-        {"cwd", read_cwd},           {"binds", read_binds},
+        {"cwd", read_cwd},           {"binds", read_binds},       {"renew", read_renew},
     };
     if (!json_is_object(value))
         return wrong_type(value, key, "an object", err);

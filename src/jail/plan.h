@@ -20,7 +20,7 @@
 
 struct jail_plan {
     uint32_t version;
-    uint32_t flags;     /* FUNCTION_OWN_IPC of enum function_flags */
+    uint32_t flags;     /* FUNCTION_OWN_IPC, FUNCTION_RENEW_ALL of enum function_flags */
     char name[160];     /* for messages and cgroups: "TENANT.NAME", [a-z0-9.-] */
     char rootfs[1024];  /* absolute host path of the root file system's directory; empty: only usr
                            and binds */

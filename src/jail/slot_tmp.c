@@ -49,7 +49,8 @@ long slot_tmp_mount(struct slot *slot)
         return result;
     /* whoever owns the directory could change more of it than is looked at: always a new one then
      */
-    slot->has_mounts = zygote.hand.plan.uid != 0 && !zygote.hand.plan.rootless &&
+    slot->has_mounts = !(zygote.hand.plan.flags & FUNCTION_RENEW_ALL) &&
+                       zygote.hand.plan.uid != 0 && !zygote.hand.plan.rootless &&
                        look(&directory, &slot->tmp_inodes_free);
     if (slot->has_mounts) {
         slot->tmp_changed = directory.st_ctim;

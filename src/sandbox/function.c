@@ -194,7 +194,7 @@ int function_limits_check(const struct function_limits *limits, struct err *err)
         {"max_body (bytes)", limits->max_body_bytes, 1, 16 * TIB},
         {"cpus (thousandths)", limits->cpu_millis, 1, 1024000},
         {"pids", limits->pids_max, 1, 65536},
-        {"concurrency", limits->concurrency_max, 1, 4096},
+        {"concurrency", limits->concurrency_max, 1, 1024},
         {"queue", limits->queue_max, 1, 65536},
         {"files", limits->files_max, 4, 1048576},
     };
@@ -281,7 +281,8 @@ static int blocks_check(const struct function_spec *spec, struct err *err)
 
 static int words_check(const struct function_spec *spec, struct err *err)
 {
-    const uint32_t known = FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_HOST_USR | FUNCTION_OWN_IPC;
+    const uint32_t known =
+        FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_HOST_USR | FUNCTION_OWN_IPC | FUNCTION_RENEW_ALL;
     if (spec->version != FUNCTION_SPEC_VERSION)
         return err_set(err, EINVAL, "version is %" PRIu32 "; this program knows %d", spec->version,
                        FUNCTION_SPEC_VERSION);

@@ -34,10 +34,11 @@ enum function_proc {
 };
 
 enum function_flags {
-    FUNCTION_CGI = 1 << 0,      /* the output may begin with a CGI header block */
-    FUNCTION_STREAM = 1 << 1,   /* the response is committed at the first byte of output */
-    FUNCTION_HOST_USR = 1 << 2, /* the machine's /usr, read-only, instead of an image */
-    FUNCTION_OWN_IPC = 1 << 3,  /* an IPC namespace of its own; else System V IPC is refused */
+    FUNCTION_CGI = 1 << 0,       /* the output may begin with a CGI header block */
+    FUNCTION_STREAM = 1 << 1,    /* the response is committed at the first byte of output */
+    FUNCTION_HOST_USR = 1 << 2,  /* the machine's /usr, read-only, instead of an image */
+    FUNCTION_OWN_IPC = 1 << 3,   /* an IPC namespace of its own; else System V IPC is refused */
+    FUNCTION_RENEW_ALL = 1 << 4, /* new namespaces for each request, even if none was touched */
 };
 
 struct function_bind {

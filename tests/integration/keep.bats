@@ -71,10 +71,12 @@ new_after() { # SCRIPT
     new_after 'exec sleep 1000'
 }
 
-@test "who is uid 0 of its sandbox, or has IPC of its own, always has new namespaces" {
+@test "who is uid 0 of its sandbox, has IPC of its own, or asks for it, always has new namespaces" {
     deploy script 'exec sh' '{"concurrency": 1, "user": "0:0"}'
     new_after ':'
     deploy script 'exec sh' '{"concurrency": 1, "ipc": "own"}'
+    new_after ':'
+    deploy script 'exec sh' '{"concurrency": 1, "renew": "all"}'
     new_after ':'
 }
 

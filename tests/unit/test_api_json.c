@@ -75,7 +75,8 @@ static const char full[] =
     "\"\\u00e9\"},"
     "\"limits\":{\"memory\":\"5M\",\"cpu\":\"250m\"},"
     "\"skerry\":{\"args\":[\"/bin/x\",\"\",\"a b\"],\"tier\":\"jail\",\"mem\":\"5M\",\"cpus\":0.25,"
-    "\"pids\":7,\"timeout\":\"1500ms\",\"tmp\":\"8K\",\"net\":\"none\",\"ipc\":\"own\","
+    "\"pids\":7,\"timeout\":\"1500ms\",\"tmp\":\"8K\",\"net\":\"none\",\"ipc\":\"own\",\"renew\":"
+    "\"all\","
     "\"proc\":\"full\",\"cgi\":true,\"stream\":true,\"host_usr\":false,\"max_body\":\"1G\","
     "\"concurrency\":8,\"queue\":9,\"files\":10,\"user\":\"12:34\",\"cwd\":\"/w\","
     "\"binds\":[{\"source\":\"/a\",\"target\":\"/b\",\"ro\":true},"
@@ -85,7 +86,8 @@ static void test_every_key(void **state)
 {
     struct function_spec spec;
     taken(full, &spec);
-    assert_int_equal(spec.flags, FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_OWN_IPC);
+    assert_int_equal(spec.flags,
+                     FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_OWN_IPC | FUNCTION_RENEW_ALL);
     assert_int_equal(spec.args.count, 3);
     assert_memory_equal(spec.args.data, "/bin/x\0\0a b", 12);
     assert_int_equal(spec.limits.mem_bytes, 5u << 20);

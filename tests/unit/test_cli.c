@@ -213,7 +213,7 @@ static void a_description_has_what_the_options_say(void **state)
     static struct function_spec spec;
     assert_int_equal(
         parse(&verb_deploy,
-              "n --image i:1 --mem 32M --pids 7 --net none --ipc own --proc full --cgi "
+              "n --image i:1 --mem 32M --pids 7 --net none --ipc own --renew all --proc full --cgi "
               "--stream --tenant t --user 5:6"),
         0);
     assert_int_equal(spec_of_settings(&settings, &spec, &err), 0);
@@ -223,7 +223,8 @@ static void a_description_has_what_the_options_say(void **state)
     assert_int_equal(spec.limits.queue_max, 256);
     assert_int_equal(spec.net, FUNCTION_NET_NONE);
     assert_int_equal(spec.proc, FUNCTION_PROC_FULL);
-    assert_int_equal(spec.flags, FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_OWN_IPC);
+    assert_int_equal(spec.flags,
+                     FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_OWN_IPC | FUNCTION_RENEW_ALL);
     assert_string_equal(spec.tenant, "t");
     assert_string_equal(spec.user, "5:6");
     assert_string_equal(spec.image, "i:1");
