@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -127,6 +129,10 @@ static int open_stats(struct supervisor *s, struct err *err)
     if (s->stats < 0 || ftruncate(s->stats, sizeof(struct stats_page)) < 0 ||
         fcntl(s->stats, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         return err_set(err, errno, "make the statistics page:");
+    uint64_t now = (uint64_t)time(NULL);
+    if (pwrite(s->stats, &now, sizeof(now), offsetof(struct stats_page, started_unix_s)) !=
+        (ssize_t)sizeof(now))
+        return err_set(err, errno, "write the statistics page:");
     snprintf(path, sizeof(path), "/proc/self/fd/%d", s->stats);
     s->stats_read = open(path, O_RDONLY | O_CLOEXEC);
     if (s->stats_read < 0)
@@ -398,6 +404,7 @@ int supervisor_main(const struct config *config)
     s.handoff[0] = s.handoff[1] = s.admin_socket = -1;
     s.gateway.link = s.api.link = s.gateway.child.pidfd = s.api.child.pidfd = -1;
     s.due_ns = UINT64_MAX;
+    s.epoch = (uint32_t)time(NULL); /* calls are named by it, in the logs of all daemons to come */
     s.now_ns = s.tick_ns = clock_now_ns();
     s.replies_end = &s.replies;
     int rc = begin(&s, &err);

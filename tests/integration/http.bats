@@ -459,6 +459,9 @@ END
     grep -q '^skerry_invocations_total{function="fails",tenant="default",result="failed"} 1$' "$BATS_TEST_TMPDIR/metrics"
     grep -q '^skerry_stage_seconds_count{function="up",tenant="default",stage="exec"} 2$' "$BATS_TEST_TMPDIR/metrics"
     grep -q '^gateway_function_invocation_total{function_name="fails.default",code="500"} 1$' "$BATS_TEST_TMPDIR/metrics"
+    local started
+    started=$(sed -n "s/^skerry_start_time_seconds //p" "$BATS_TEST_TMPDIR/metrics")
+    [ "$started" -gt 1700000000 ] && [ "$started" -le "$(date +%s)" ]
 }
 
 @test "a connection goes on to the admin API with what was sent on it" {
