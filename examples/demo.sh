@@ -171,7 +171,7 @@ show_stages() {
         .lastStart[]? | select($means[.stage]) |
         [.stage, (.span_us | tostring), $means[.stage]] | @tsv' |
         awk -F '\t' '{printf "  %-12s%10.1f  %s\n", $1, $2, $3}'
-    printf '  * was done before the request came; no sandbox is used twice\n'
+    printf '  * was done before the request came\n'
 }
 
 show_next() {
