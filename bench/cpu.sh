@@ -37,11 +37,14 @@ row() { # NAME GROUP URL: sends requests for some seconds
 note "processor time a request"
 daemon_start within skerry
 deploy bare --exec "$build/bench/bare"
+deploy anew --renew all --exec "$build/bench/bare"
 within vfork "$build/bench/bench-cgi" "$cgi_port" "$build/bench/bare" &
 cgi=$!
 load "$url/function/bare" 4 1 >/dev/null
+load "$url/function/anew" 4 1 >/dev/null
 for _ in 1 2 3; do
     row "skerry" skerry "$url/function/bare"
+    row "skerry, --renew all" skerry "$url/function/anew"
     row "vfork+exec" vfork "http://127.0.0.1:$cgi_port/"
 done >"$work/rows"
 jq -s '{unit: "us of processor time a request", rows: .}' "$work/rows" >"$work/json"

@@ -128,8 +128,8 @@ int main(int argc, char **argv)
         die("open %s:", mounts);
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     pin(options.cpu);
-    bench_sandbox_open(&pool, options.programs, "bare", 4, FUNCTION_NET_OWN);
-    bench_sandbox_open(&one, options.programs, "bare", 1, FUNCTION_NET_OWN);
+    bench_sandbox_open(&pool, options.programs, "bare", 4, FUNCTION_NET_OWN, 0);
+    bench_sandbox_open(&one, options.programs, "bare", 1, FUNCTION_NET_OWN, 0);
     for (size_t i = 0; i < count; i++) {
         sleep_us(SETTLE_US);
         take_spawned(vforked, SPAWN_VFORK);

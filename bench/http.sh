@@ -28,11 +28,14 @@ measure() { # TARGET FUNCTIONS-DEPLOYED URL CONNECTIONS ROUND
 note "HTTP, one function"
 daemon_start env
 deploy bare --exec "$build/bench/bare"
+deploy anew --renew all --exec "$build/bench/bare"
 load "$url/function/bare" 10 1 >/dev/null
+load "$url/function/anew" 10 1 >/dev/null
 load "http://127.0.0.1:$cgi_port/" 10 1 >/dev/null
 for round in $(seq "$rounds"); do
     for c in $connections; do
         measure skerry 1 "$url/function/bare" "$c" "$round"
+        measure "skerry, --renew all" 1 "$url/function/anew" "$c" "$round"
         measure vfork+exec 1 "http://127.0.0.1:$cgi_port/" "$c" "$round"
     done
 done

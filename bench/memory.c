@@ -177,7 +177,7 @@ static void take_sandboxes(const struct state *parked, const struct state *live,
 {
     struct bench_sandbox sandbox;
     uint64_t sent;
-    bench_sandbox_open(&sandbox, options.programs, "bare-block", 1, FUNCTION_NET_OWN);
+    bench_sandbox_open(&sandbox, options.programs, "bare-block", 1, FUNCTION_NET_OWN, 0);
     struct memory before = memory_now(&slabs_before);
     bench_sandbox_slots(&sandbox, (uint32_t)count + 1);
     struct memory furnished = memory_now(&slabs_after);

@@ -107,9 +107,9 @@ int main(int argc, char **argv)
     snprintf(bare, sizeof(bare), "%s/bare", options.programs);
     snprintf(socket, sizeof(socket), "%s/bare-socket", options.programs);
     pin(options.cpu);
-    bench_sandbox_open(&none, options.programs, "bare", 4, FUNCTION_NET_NONE);
-    bench_sandbox_open(&quiet, options.programs, "bare", 4, FUNCTION_NET_OWN);
-    bench_sandbox_open(&talker, options.programs, "bare-socket", 4, FUNCTION_NET_OWN);
+    bench_sandbox_open(&none, options.programs, "bare", 4, FUNCTION_NET_NONE, 0);
+    bench_sandbox_open(&quiet, options.programs, "bare", 4, FUNCTION_NET_OWN, 0);
+    bench_sandbox_open(&talker, options.programs, "bare-socket", 4, FUNCTION_NET_OWN, 0);
     struct pair plain[2] = {pair_new("fork+exec, no socket", 1),
                             pair_new("fork+exec, a socket", 1)};
     struct pair eager[2] = {pair_new("fork+netns+exec, no socket", 0),

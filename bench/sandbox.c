@@ -51,7 +51,7 @@ void bench_sandbox_slots(struct bench_sandbox *sandbox, uint32_t slots)
 }
 
 void bench_sandbox_open(struct bench_sandbox *sandbox, const char *programs, const char *name,
-                        uint32_t slots, uint32_t net)
+                        uint32_t slots, uint32_t net, uint32_t flags)
 {
     static struct jail_plan plan;
     static unsigned int serial;
@@ -75,6 +75,7 @@ void bench_sandbox_open(struct bench_sandbox *sandbox, const char *programs, con
     snprintf(plan.name, sizeof(plan.name), "bench.%s%u", name, serial++);
     snprintf(plan.rootfs, sizeof(plan.rootfs), "%s", sandbox->root);
     plan.net = net;
+    plan.flags = flags;
     plan.limits.concurrency_max = 1024;
     STRBLOCK_ADD(&plan.args, "/program");
     if (jail_template_open(sandbox->host, &plan, &sandbox->template, &err) < 0)

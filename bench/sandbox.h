@@ -19,9 +19,10 @@ struct bench_sandbox {
     uint64_t next_call;
 };
 
-/* The template of the program PROGRAMS/name with `slots` furnished sandboxes; ends on failure. */
+/* The template of the program PROGRAMS/name with `slots` furnished sandboxes; flags:
+ * FUNCTION_OWN_IPC, FUNCTION_RENEW_ALL. Ends on failure. */
 void bench_sandbox_open(struct bench_sandbox *sandbox, const char *programs, const char *name,
-                        uint32_t slots, uint32_t net);
+                        uint32_t slots, uint32_t net, uint32_t flags);
 void bench_sandbox_close(struct bench_sandbox *sandbox);
 
 /* Grows or shrinks the pool and waits until it has that many. */

@@ -28,7 +28,7 @@
 #define BATCH     50    /* starts of one kind in a row, where they are back to back */
 
 static struct bench_options options;
-static struct bench_sandbox pool, one;
+static struct bench_sandbox pool, one, anew; /* anew: nothing is kept from one start to the next */
 static int sock = -1;
 
 static struct measure start_bench = {
@@ -60,12 +60,14 @@ static struct measure stages = {
     .scale = 1000,
 };
 
-enum variant { FORK, VFORK, POOLED, DRAINED, DAEMON, ROUND_TRIP, VARIANTS };
+enum variant { FORK, VFORK, POOLED, DRAINED, ANEW, DAEMON, ROUND_TRIP, VARIANTS };
 static const char *const variant_name[VARIANTS] = {
     [FORK] = "fork+exec, no isolation",
     [VFORK] = "vfork+exec, no isolation",
     [POOLED] = "sandbox from the pool: start message to first instruction",
-    [DRAINED] = "sandbox made for the start: last exit to first instruction",
+    [DRAINED] =
+        "sandbox furnished for the start, in kept namespaces: last exit to first instruction",
+    [ANEW] = "sandbox made for the start, nothing kept: last exit to first instruction",
     [DAEMON] = "daemon: HTTP request to first instruction",
     [ROUND_TRIP] = "daemon: HTTP request to whole response",
 };
@@ -143,16 +145,16 @@ static void take_pooled(struct series *series, int with_stages)
 }
 
 /* Two starts for one slot: the second waits until the first is gone and its own sandbox made. */
-static void take_drained(struct series *series, int with_stages)
+static void take_drained(struct bench_sandbox *sandbox, struct series *series, int with_stages)
 {
     int out[2];
     uint64_t sent;
     if (pipe2(out, O_CLOEXEC) < 0)
         die("make a pipe:");
-    bench_sandbox_start(&one, -1, -1, &sent);
-    bench_sandbox_start(&one, -1, out[1], &sent);
-    struct exit_report last = bench_sandbox_await(&one);
-    struct exit_report report = bench_sandbox_await(&one);
+    bench_sandbox_start(sandbox, -1, -1, &sent);
+    bench_sandbox_start(sandbox, -1, out[1], &sent);
+    struct exit_report last = bench_sandbox_await(sandbox);
+    struct exit_report report = bench_sandbox_await(sandbox);
     close(out[1]);
     uint64_t first = read_stamp(out[0]);
     close(out[0]);
@@ -189,7 +191,9 @@ static void take(enum variant variant, struct series **series, int with_stages)
     else if (variant == POOLED)
         take_pooled(series[variant], with_stages);
     else if (variant == DRAINED)
-        take_drained(series[variant], with_stages);
+        take_drained(&one, series[variant], 0);
+    else if (variant == ANEW)
+        take_drained(&anew, series[variant], with_stages);
     else if (sock >= 0)
         take_daemon(series[DAEMON], series[ROUND_TRIP]);
 }
@@ -227,8 +231,9 @@ int main(int argc, char **argv)
     bench_options(argc, argv, &options);
     size_t count = options.count ? options.count : 3000;
     pin(options.cpu);
-    bench_sandbox_open(&pool, options.programs, "bare", 4, FUNCTION_NET_OWN);
-    bench_sandbox_open(&one, options.programs, "bare", 1, FUNCTION_NET_OWN);
+    bench_sandbox_open(&pool, options.programs, "bare", 4, FUNCTION_NET_OWN, 0);
+    bench_sandbox_open(&one, options.programs, "bare", 1, FUNCTION_NET_OWN, 0);
+    bench_sandbox_open(&anew, options.programs, "bare", 1, FUNCTION_NET_OWN, FUNCTION_RENEW_ALL);
     if (options.url != NULL)
         sock = http_connect(options.url);
     for (int i = 0; i < STAGE_SERIES; i++)
@@ -239,5 +244,6 @@ int main(int argc, char **argv)
     run(&idle_bench, count / 10, 1, IDLE_US, 0);
     bench_sandbox_close(&pool);
     bench_sandbox_close(&one);
+    bench_sandbox_close(&anew);
     return 0;
 }
