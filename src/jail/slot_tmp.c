@@ -32,7 +32,7 @@ static uint64_t next_inode(void)
 
 static int look(struct stat *directory, uint64_t *inodes_free)
 {
-    struct statfs room;
+    struct statfs room = {0};
     if (raw4(SYS_newfstatat, AT_FDCWD, "/tmp", directory, 0) < 0 ||
         raw2(SYS_statfs, "/tmp", &room) < 0)
         return 0;
