@@ -85,7 +85,7 @@ static const struct life_step table[LIFE_STATES][LIFE_EVENTS] =
                 [LIFE_EV_DEADLINE] = GO(ORPHAN, KILL_EXPIRED),
                 [LIFE_EV_REMOVED] = GO(EXPIRING, NOTHING),
                 [LIFE_EV_REFUSED] = GO(EXPIRING, NOTHING), /* 504 it is */
-                [LIFE_EV_GONE] = GO(ORPHAN, NOTHING),
+                [LIFE_EV_GONE] = GO(ORPHAN, KILL), /* again; and it lets go of its connection */
                 [LIFE_EV_ANSWERED] = BUG(EXPIRING),
             },
         [LIFE_ORPHAN] =

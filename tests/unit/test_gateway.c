@@ -242,6 +242,34 @@ static void a_passed_deadline_kills_and_is_504(void **state)
     close(client);
 }
 
+/* Its call outlives the connection, whose place is another's when the report comes. */
+static void a_client_that_leaves_as_its_call_is_killed(void **state)
+{
+    static const char half[] = "POST /function/f HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na";
+    struct function_limits limits = {.timeout_ns = 500000000};
+    int others[8];
+    redeploy(0, &limits, 1);
+    int client = begin(GET);
+    rig_kill_wait(&fn, &start);
+    close(client);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        others[i] = rig_connect(&rig);
+        rig_send(others[i], "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        rig_answer(others[i], &answer, false);
+        rig_send(others[i], half);
+    }
+    struct rig_start late = start;
+    rig_exit(&fn, &late, SIGNALLED(SIGKILL), REPORT_KILLED);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        rig_send(others[i], "b");
+        rig_take(&fn, &start);
+        rig_exit(&fn, &start, 0, 0);
+        rig_answer(others[i], &answer, false);
+        assert_int_equal(answer.status, 200);
+        close(others[i]);
+    }
+}
+
 static void waiting_in_the_queue(void **state)
 {
     struct function_limits limits = {.queue_max = 1};
@@ -1118,6 +1146,7 @@ int main(void)
         CASE(the_log_is_bounded),
         CASE(deaths_are_502),
         CASE(a_passed_deadline_kills_and_is_504),
+        CASE(a_client_that_leaves_as_its_call_is_killed),
         CASE(waiting_in_the_queue),
         CASE(no_sandbox_before_the_deadline_is_503),
         CASE(paths_that_are_no_functions),
