@@ -20,8 +20,8 @@ here=$(dirname "$(realpath "$0")")
 src=$(dirname "$here")
 
 kernel=cloud build=${BUILD:-$src/build} memory=3072 cpus=2 time=2400 command='' shell=0
-# All but the words of the CLI, and attacks in the two ways that a function meets them: 10 minutes.
-default=(unit run daemon http image kill attacks-own attacks-daemon)
+# All but the words of the CLI, and attacks in the two ways that a function meets them: 20 minutes.
+default=(unit run daemon http image keep kill attacks-own attacks-daemon)
 names=()
 while [ $# -gt 0 ]; do
     case $1 in
