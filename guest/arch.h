@@ -41,6 +41,10 @@ void kernel_tick(struct regs *regs);
 /* A zeroed page for page tables: physical address, 0 when there is none. */
 uint64_t kernel_page_alloc(void);
 
+/* Replaces the program's page of text at va by a private copy with the same protection, so that it
+ * can be patched. 1, or 0 when it cannot be had. */
+int kernel_text_private(uint64_t va);
+
 /* --- time and leaving ---------------------------------------------------------------------------
  */
 

@@ -71,6 +71,8 @@ struct vm_boot {
     uint64_t real_ns; /* ... and CLOCK_REALTIME this */
     uint64_t tsc_hz;
     uint64_t stack_bytes; /* of the main thread */
+    uint64_t fpu_mask;    /* XCR0; 0: the CPU has FXSAVE only */
+    uint64_t fpu_bytes;   /* size of the state it selects */
     uint32_t uid;
     uint32_t gid;
     uint32_t open_max;      /* RLIMIT_NOFILE */
@@ -134,10 +136,36 @@ struct vm_shared {
     struct vm_ring rings[VM_RING_COUNT];
 };
 
-#define VM_RINGS_GPA     0x10000u  /* data of ring i at VM_RINGS_GPA + i * VM_RING_BYTES */
+#define VM_RINGS_GPA     0x10000u /* data of ring i at VM_RINGS_GPA + i * VM_RING_BYTES */
+#define VM_STRINGS_GPA   0x60000u /* arguments and environment */
+#define VM_STRINGS_MAX   0x40000u
+#define VM_TABLES_GPA    0x100000u /* the first page tables */
 #define VM_KERNEL_GPA    0x200000u /* the kernel's image; p_paddr in its program headers */
 #define VM_RAM_BYTES_MIN (UINT64_C(16) << 20)
 #define VM_RAM_BYTES_MAX (UINT64_C(64) << 30)
+
+/*
+ * The first bytes of the kernel's image: where the monitor points the CPU. The kernel fills what
+ * these point to by itself, with plain stores, before it is needed.
+ */
+struct vm_kernel {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t entry; /* rdi: boot block in the direct map; rsp: stack_top */
+    uint64_t stack_top;
+    uint64_t gdt, gdt_bytes; /* 0x10: code, 0x18: data, 0x38: task state */
+    uint64_t idt, idt_bytes;
+    uint64_t tss, tss_bytes;
+    uint64_t syscall_entry; /* of a `syscall` instruction */
+    uint64_t tick_entry;    /* program code that was stopped by the timer continues here ... */
+    uint64_t tick_frame;    /* ... with struct vm_tick_frame filled */
+};
+
+/* What a tick interrupted; written by the monitor, through the kernel's data. */
+struct vm_tick_frame {
+    uint64_t rip, rflags, rsp;
+    uint64_t pending; /* 1: not yet taken over by the kernel */
+};
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct vm_ring) == 128, "a ring's indices are on cache lines of their own");
@@ -146,7 +174,7 @@ _Static_assert(__builtin_offsetof(struct vm_shared, rings) % 64 == 0, "rings are
 _Static_assert(sizeof(struct vm_shared) <= VM_PAGE, "shared block is one page");
 _Static_assert(sizeof(struct vm_boot) <= VM_PAGE, "boot block is one page");
 _Static_assert(__builtin_offsetof(struct vm_boot, strings_gpa) == 24, "layout of the boot block");
-_Static_assert(__builtin_offsetof(struct vm_boot, seed) == 136, "layout of the boot block");
+_Static_assert(__builtin_offsetof(struct vm_boot, seed) == 152, "layout of the boot block");
 _Static_assert(__builtin_offsetof(struct vm_shared, stages) == 24, "layout of the shared block");
 _Static_assert(VM_RINGS_GPA + VM_RING_COUNT * VM_RING_BYTES <= VM_KERNEL_GPA, "rings fit");
 #endif
