@@ -33,6 +33,7 @@ runtime libarchive13   .
 runtime libzstd1       .
 runtime libssl3        .
 runtime libcmocka0     .
+runtime erofs-utils    disks of the vm tier's machines
 
 test bats              integration and negative tests
 test perl              prove, which runs them

@@ -54,8 +54,10 @@ static const struct option options[OPT_COUNT] = {
                    "Requests that may wait for a sandbox; one more is answered 429 "
                    "(default 256)."},
 
-    [OPT_TIER] = {"tier", 0, "TIER", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(tier), "jail",
-                  "The kind of boundary. There is one: jail, a Linux sandbox."},
+    [OPT_TIER] = {"tier", 0, "TIER", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(tier),
+                  "jail vm",
+                  "The kind of boundary: jail, a Linux sandbox; or vm, a virtual machine of its "
+                  "own with a small kernel that offers Linux's system calls (needs /dev/kvm)."},
     [OPT_NET] = {"net", 0, "none|own", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(net),
                  "none own",
                  "own: a network of its own with a loopback device, made at the first socket "

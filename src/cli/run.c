@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "control/tier.h"
 #include "jail/template.h"
 
 #define CALL_ID 1u
@@ -305,7 +306,7 @@ static void time_out(struct run *run)
     run->result.outcome = RUN_TIMED_OUT;
     run->result.exit_code = RUN_TIMEOUT;
     err_set(&run->result.why, ETIME, "%s was killed: it had not ended after %s (--timeout)",
-            run->plan->args.data, text_duration(run->settings->timeout_ns, text, sizeof(text)));
+            tier_program(run->plan), text_duration(run->settings->timeout_ns, text, sizeof(text)));
     kill_and_collect(run);
 }
 

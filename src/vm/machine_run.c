@@ -98,6 +98,8 @@ static enum rings_result fill_if_ready(struct machine *machine)
 {
     struct pollfd in = {.fd = 0, .events = POLLIN};
     struct timespec now = {0, 0};
+    if (rings_stdin_broken(&machine->rings))
+        return RINGS_BROKEN;
     if (!rings_want_stdin(&machine->rings) || ppoll(&in, 1, &now, NULL) <= 0)
         return RINGS_IDLE;
     return rings_fill(&machine->rings);

@@ -72,6 +72,11 @@ static uint32_t stdin_held(const struct rings *rings)
            __atomic_load_n(&rings->shared->rings[VM_STDIN].tail, __ATOMIC_ACQUIRE);
 }
 
+bool rings_stdin_broken(const struct rings *rings)
+{
+    return stdin_held(rings) > VM_RING_BYTES;
+}
+
 bool rings_want_stdin(const struct rings *rings)
 {
     return !rings->ended[VM_STDIN] && stdin_held(rings) < VM_RING_BYTES;

@@ -38,6 +38,9 @@ enum rings_result rings_drain_all(struct rings *rings);
 /* Reads from descriptor 0 what fits, once; it must be ready or at its end. */
 enum rings_result rings_fill(struct rings *rings);
 
+/* True when the guest claims to have read more than was put into stdin's ring. */
+bool rings_stdin_broken(const struct rings *rings);
+
 /* True when stdin's ring has room and its end was not reached. */
 bool rings_want_stdin(const struct rings *rings);
 
