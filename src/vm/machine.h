@@ -62,6 +62,10 @@ int machine_boot(struct machine *machine, struct vm_boot *boot, const char *stri
 /* Runs it to its end. The timer's signal must set run->immediate_exit (machine_kick). */
 struct verdict machine_run(struct machine *machine);
 
+/* What a doorbell of the guest makes the monitor do. True when the guest goes on; else *verdict is
+ * filled. Part of machine_run, apart for its fuzzer. */
+bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdict);
+
 /* From a signal handler: makes the next, or the current, entry into the guest return. */
 void machine_kick(struct machine *machine);
 

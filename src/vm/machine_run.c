@@ -44,7 +44,8 @@ static bool flush_all(struct machine *machine)
         }
         if (!left)
             return true;
-        struct pollfd outs[2] = {{.fd = 1, .events = POLLOUT}, {.fd = 2, .events = POLLOUT}};
+        struct pollfd outs[2] = {{.fd = machine->rings.fds[VM_STDOUT], .events = POLLOUT},
+                                 {.fd = machine->rings.fds[VM_STDERR], .events = POLLOUT}};
         ppoll(outs, 2, NULL, NULL);
     }
 }
@@ -88,7 +89,7 @@ static void wait_for_events(struct machine *machine, bool stdin_wanted)
         wait_ns = left < wait_ns ? left : wait_ns;
     }
     struct timespec timeout = {(time_t)(wait_ns / NS_PER_SEC), (long)(wait_ns % NS_PER_SEC)};
-    struct pollfd in = {.fd = stdin_wanted ? 0 : -1, .events = POLLIN};
+    struct pollfd in = {.fd = stdin_wanted ? machine->rings.fds[VM_STDIN] : -1, .events = POLLIN};
     tick_stop();
     ppoll(&in, 1, wait_ns == UINT64_MAX ? NULL : &timeout, NULL);
     tick_start();
@@ -96,7 +97,7 @@ static void wait_for_events(struct machine *machine, bool stdin_wanted)
 
 static enum rings_result fill_if_ready(struct machine *machine)
 {
-    struct pollfd in = {.fd = 0, .events = POLLIN};
+    struct pollfd in = {.fd = machine->rings.fds[VM_STDIN], .events = POLLIN};
     struct timespec now = {0, 0};
     if (rings_stdin_broken(&machine->rings))
         return RINGS_BROKEN;
@@ -105,8 +106,7 @@ static enum rings_result fill_if_ready(struct machine *machine)
     return rings_fill(&machine->rings);
 }
 
-/* True when the machine goes on. */
-static bool on_bell(struct machine *machine, uint32_t bell, struct verdict *verdict)
+bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdict)
 {
     enum rings_result result = RINGS_IDLE;
     machine->bells++;
@@ -149,7 +149,7 @@ static bool on_port(struct machine *machine, struct verdict *verdict)
         run->io.count == 1 && run->io.data_offset <= machine->run_bytes - 4) {
         uint32_t bell;
         memcpy(&bell, (const uint8_t *)run + run->io.data_offset, sizeof(bell));
-        return on_bell(machine, bell, verdict);
+        return machine_bell(machine, bell, verdict);
     }
     *verdict = (struct verdict){.kind = VERDICT_BROKE};
     snprintf(verdict->text, sizeof(verdict->text), "the guest used I/O port 0x%x, which it has not",

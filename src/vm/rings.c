@@ -6,7 +6,9 @@
 
 int rings_open(struct rings *rings, const struct guest_memory *memory)
 {
-    *rings = (struct rings){.shared = guest_span(memory, GPA(VM_SHARED_GPA), VM_PAGE)};
+    *rings = (struct rings){
+        .shared = guest_span(memory, GPA(VM_SHARED_GPA), VM_PAGE),
+        .fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, STDERR_FILENO, STDERR_FILENO}};
     for (unsigned int i = 0; i < VM_RING_COUNT; i++) {
         rings->data[i] =
             guest_span(memory, GPA(VM_RINGS_GPA + i * (uint64_t)VM_RING_BYTES), VM_RING_BYTES);
@@ -24,7 +26,7 @@ static void end_output(struct rings *rings, enum vm_ring_index index)
                      __ATOMIC_RELEASE);
 }
 
-enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index, int fd)
+enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index)
 {
     struct vm_ring *ring = &rings->shared->rings[index];
     enum rings_result result = RINGS_IDLE;
@@ -37,8 +39,9 @@ enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index, int
             return result;
         uint32_t at = rings->own[index] % VM_RING_BYTES;
         uint32_t size = held < VM_RING_BYTES - at ? held : VM_RING_BYTES - at;
-        ssize_t done =
-            rings->ended[index] ? (ssize_t)size : write(fd, rings->data[index] + at, size);
+        ssize_t done = rings->ended[index]
+                           ? (ssize_t)size
+                           : write(rings->fds[index], rings->data[index] + at, size);
         if (done < 0 && (errno == EAGAIN || errno == EINTR))
             return result;
         if (done < 0) {
@@ -53,11 +56,9 @@ enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index, int
 
 enum rings_result rings_drain_all(struct rings *rings)
 {
-    static const int fds[VM_RING_COUNT] = {
-        [VM_STDOUT] = 1, [VM_STDERR] = 2, [VM_CONSOLE] = 2, [VM_TRACE] = 2};
     enum rings_result all = RINGS_IDLE;
     for (unsigned int i = VM_STDOUT; i < VM_RING_COUNT; i++) {
-        enum rings_result one = rings_drain(rings, (enum vm_ring_index)i, fds[i]);
+        enum rings_result one = rings_drain(rings, (enum vm_ring_index)i);
         if (one == RINGS_BROKEN)
             return RINGS_BROKEN;
         if (one == RINGS_MOVED)
@@ -93,7 +94,7 @@ enum rings_result rings_fill(struct rings *rings)
     uint32_t at = rings->own[VM_STDIN] % VM_RING_BYTES;
     uint32_t room = VM_RING_BYTES - held;
     uint32_t size = room < VM_RING_BYTES - at ? room : VM_RING_BYTES - at;
-    ssize_t got = read(STDIN_FILENO, rings->data[VM_STDIN] + at, size);
+    ssize_t got = read(rings->fds[VM_STDIN], rings->data[VM_STDIN] + at, size);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return RINGS_IDLE;
     if (got <= 0) {

@@ -17,6 +17,7 @@ struct rings {
     struct vm_shared *shared; /* in the guest's RAM: never read twice */
     uint8_t *data[VM_RING_COUNT];
     uint32_t own[VM_RING_COUNT]; /* our index: head of stdin's, tail of the others */
+    int fds[VM_RING_COUNT];      /* the host's ends: 0, 1, and 2 for the others */
     bool ended[VM_RING_COUNT];   /* stdin: end of file was told; others: nobody reads any more */
 };
 
@@ -29,13 +30,14 @@ enum rings_result {
 /* 0, or -EFAULT when the RAM is too small for them (cannot be after guest_memory_open). */
 int rings_open(struct rings *rings, const struct guest_memory *memory);
 
-/* Writes what an output ring holds to fd, as much as fd takes. EPIPE is told to the guest. */
-enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index, int fd);
+/* Writes what an output ring holds to its descriptor, as much as that takes. EPIPE is told to the
+ * guest. */
+enum rings_result rings_drain(struct rings *rings, enum vm_ring_index index);
 
-/* Drains stdout, stderr, console and trace to descriptors 1, 2, 2, 2. */
+/* Drains all output rings. */
 enum rings_result rings_drain_all(struct rings *rings);
 
-/* Reads from descriptor 0 what fits, once; it must be ready or at its end. */
+/* Reads from stdin what fits, once; it must be ready or at its end. */
 enum rings_result rings_fill(struct rings *rings);
 
 /* True when the guest claims to have read more than was put into stdin's ring. */
