@@ -174,7 +174,7 @@ tick_entry:
     pushq %r15
     movq %rsp, %rdi
     cld
-    call kernel_tick
+    call machine_tick
     jmp return_whole
 
 /* Exceptions: 16 bytes a stub, `vector` and an error code (0 where the CPU gives none). */

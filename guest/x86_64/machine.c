@@ -61,6 +61,7 @@ extern const uint8_t kernel_text_start[], kernel_text_end[], return_low[], retur
 void machine_main(const struct vm_boot *boot);
 void machine_syscall(struct regs *regs);
 struct regs *machine_trap_frame(const struct trap_frame *frame);
+void machine_tick(struct regs *regs);
 void machine_fault(struct regs *regs, uint64_t vector, uint64_t error, uint64_t cr2);
 
 static void fill_tables(void)
@@ -99,12 +100,16 @@ void machine_main(const struct vm_boot *boot)
 void machine_syscall(struct regs *regs)
 {
     struct vm_shared *shared = arch_shared();
+    uint64_t rip = regs->rip;
+    bool trapped = trapped_calls != shared->calls_trapped;
     shared->calls++;
-    if (trapped_calls != shared->calls_trapped) {
+    if (trapped) {
         shared->calls_trapped = trapped_calls;
-        patch_trapped(regs->rip);
+        patch_trapped(rip);
     }
     kernel_syscall(regs);
+    if (trapped || regs->rip != rip)
+        regs->rip = patch_resume(regs->rip);
 }
 
 static bool in_kernel(uint64_t rip)
@@ -143,4 +148,11 @@ struct regs *machine_trap_frame(const struct trap_frame *frame)
 void machine_fault(struct regs *regs, uint64_t vector, uint64_t error, uint64_t cr2)
 {
     kernel_fault(regs, (unsigned int)vector, error, cr2);
+    regs->rip = patch_resume(regs->rip);
+}
+
+void machine_tick(struct regs *regs)
+{
+    kernel_tick(regs);
+    regs->rip = patch_resume(regs->rip);
 }

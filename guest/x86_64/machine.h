@@ -18,6 +18,9 @@ void patch_open(void);
 /* Called for each system call that trapped; may patch the instruction that ends at rip. */
 void patch_trapped(uint64_t rip);
 
+/* Where code goes on that was stopped at rip: a site may have been patched since. */
+uint64_t patch_resume(uint64_t rip);
+
 static inline void port_out(uint16_t port, uint32_t value)
 {
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
