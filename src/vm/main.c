@@ -37,7 +37,7 @@ struct options {
     const char *kvm, *image, *cwd;
     uint64_t ram_bytes, deadline_ns;
     uint32_t uid, gid;
-    bool trace, stages;
+    bool trace, stages, probe;
     char **args;
     int arg_count;
 };
@@ -57,15 +57,12 @@ static const char usage[] =
 
 static int parse(int argc, char **argv, struct options *out, struct err *err)
 {
-    static const struct option names[] = {{"kvm", required_argument, NULL, 'k'},
-                                          {"image", required_argument, NULL, 'i'},
-                                          {"mem", required_argument, NULL, 'm'},
-                                          {"cwd", required_argument, NULL, 'c'},
-                                          {"user", required_argument, NULL, 'u'},
-                                          {"deadline-ms", required_argument, NULL, 'd'},
-                                          {"trace", no_argument, NULL, 't'},
-                                          {"stages", no_argument, NULL, 's'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"kvm", required_argument, NULL, 'k'},  {"image", required_argument, NULL, 'i'},
+        {"mem", required_argument, NULL, 'm'},  {"cwd", required_argument, NULL, 'c'},
+        {"user", required_argument, NULL, 'u'}, {"deadline-ms", required_argument, NULL, 'd'},
+        {"trace", no_argument, NULL, 't'},      {"stages", no_argument, NULL, 's'},
+        {"probe", no_argument, NULL, 'p'},      {NULL, 0, NULL, 0}};
     *out = (struct options){
         .kvm = "/dev/kvm", .cwd = "/", .ram_bytes = RAM_DEFAULT, .uid = getuid(), .gid = getgid()};
     int option;
@@ -93,6 +90,9 @@ static int parse(int argc, char **argv, struct options *out, struct err *err)
         case 's':
             out->stages = true;
             break;
+        case 'p':
+            out->probe = true;
+            break;
         case 'u':
             if (sscanf(optarg, "%u:%u", &out->uid, &out->gid) != 2)
                 return err_set(err, EINVAL, "%s", usage);
@@ -100,6 +100,13 @@ static int parse(int argc, char **argv, struct options *out, struct err *err)
         default:
             return err_set(err, EINVAL, "%s", usage);
         }
+    }
+    if (out->probe) {
+        static char *none[] = {"", NULL};
+        out->args = none;
+        out->arg_count = 1;
+        out->ram_bytes = VM_RAM_BYTES_MIN;
+        return 0;
     }
     out->args = argv + optind;
     out->arg_count = argc - optind;
@@ -132,7 +139,8 @@ static int describe_boot(const struct options *options, struct vm_boot *boot, ch
 {
     struct rlimit files = {.rlim_cur = OPEN_MAX_DEFAULT};
     getrlimit(RLIMIT_NOFILE, &files);
-    *boot = (struct vm_boot){.flags = options->trace ? (uint32_t)VM_FLAG_TRACE : 0,
+    *boot = (struct vm_boot){.flags = (options->trace ? (uint32_t)VM_FLAG_TRACE : 0) |
+                                      (options->probe ? (uint32_t)VM_FLAG_PROBE : 0),
                              .argc = (uint32_t)options->arg_count,
                              .stack_bytes = STACK_BYTES,
                              .uid = options->uid,
@@ -178,7 +186,8 @@ static int build(struct machine *machine, const struct options *options, struct 
     fd_owner program = -1;
     if (options->image != NULL && (image = open(options->image, O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(err, errno, "open the guest's image %s:", options->image);
-    if (options->image == NULL && (program = open(options->args[0], O_RDONLY | O_CLOEXEC)) < 0)
+    if (options->image == NULL && !options->probe &&
+        (program = open(options->args[0], O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(err, errno, "open the program %s:", options->args[0]);
     struct machine_options wanted = {.ram_bytes = options->ram_bytes, .kvm = kvm, .image = image};
     result = machine_open(machine, &wanted, err);
@@ -234,6 +243,21 @@ static void report_stages(const struct machine *machine, uint64_t begun_tsc)
         return;
 }
 
+/* One line for `skerry doctor`: microseconds to the first instruction of a guest, and an exit. */
+static void report_probe(const struct machine *machine, uint64_t begun_tsc)
+{
+    const struct vm_shared *shared = machine->rings.shared;
+    uint64_t per_us = machine->cpu.tsc_hz / 1000000;
+    char line[96];
+    uint64_t spent = shared->stages[VM_STAGE_EXIT] - shared->stages[VM_STAGE_PROGRAM];
+    int size = snprintf(
+        line, sizeof(line), "%s %llu %llu\n", machine->cpu.direct ? "page-tables" : "hardware",
+        (unsigned long long)((shared->stages[VM_STAGE_KERNEL] - begun_tsc) / per_us),
+        (unsigned long long)(spent / VM_PROBE_BELLS / per_us));
+    if (write(STDOUT_FILENO, line, (size_t)size) < 0)
+        return;
+}
+
 int main(int argc, char **argv)
 {
     static struct machine machine;
@@ -251,6 +275,8 @@ int main(int argc, char **argv)
         machine.deadline_ns = clock_now_ns() + options.deadline_ns;
     struct verdict verdict = machine_run(&machine);
     report(&machine, &verdict);
+    if (options.probe)
+        report_probe(&machine, begun);
     if (options.stages)
         report_stages(&machine, begun);
     end_as(&verdict, self);

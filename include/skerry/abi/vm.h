@@ -48,8 +48,11 @@ enum vm_doorbell {
 
 enum vm_flags {
     VM_FLAG_PVM = 1u << 0,   /* direct execution: no iretq, no int n */
+    VM_FLAG_PROBE = 1u << 2, /* no program: ring the doorbell VM_PROBE_BELLS times and end */
     VM_FLAG_TRACE = 1u << 1, /* write a line for each system call into the trace ring */
 };
+
+#define VM_PROBE_BELLS 64u
 
 /* Strings: argc arguments, then envc "K=V", each with its NUL, strings_bytes in all. */
 struct vm_boot {
