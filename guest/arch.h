@@ -42,7 +42,7 @@ void kernel_tick(struct regs *regs);
 uint64_t kernel_page_alloc(void);
 
 /* Replaces the program's page of text at va by a private copy with the same protection, so that it
- * can be patched. 1, or 0 when it cannot be had. */
+ * can be patched. 0 or -errno. */
 int kernel_text_private(uint64_t va);
 
 /* --- time and leaving ---------------------------------------------------------------------------
@@ -119,8 +119,8 @@ struct arch_thread {
  * of the running thread. fn never returns. */
 void arch_thread_init(struct arch_thread *t, uint64_t stack_top, void (*fn)(void *), void *arg);
 
-/* Takes over the boot stack's flow of control: t becomes the running thread. Once, from
- * kernel_main. */
+/* Takes over the boot stack's flow of control: t becomes the running thread; a stack_top of 0 becomes
+ * the boot stack's. Once, from kernel_main. */
 void arch_thread_adopt(struct arch_thread *t);
 
 /* Leaves `from` (the running thread) and continues `to`: callee-saved registers, fs, gs, FPU. */

@@ -81,7 +81,7 @@ void kernel_fault(struct regs *regs, unsigned int vector, uint64_t error, uint64
 int kernel_text_private(uint64_t va)
 {
     (void)va;
-    return 0;
+    return -12;
 }
 
 void kernel_tick(struct regs *regs)

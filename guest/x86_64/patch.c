@@ -157,8 +157,8 @@ static bool private_text(uint64_t va)
 static uint8_t *own_text(uint64_t site, unsigned int bytes)
 {
     uint8_t *text = text_at(site, bytes);
-    if (text != NULL && !private_text(site) && kernel_text_private(site) != 0)
-        text = text_at(site, bytes);
+    if (text != NULL && !private_text(site) && kernel_text_private(site) == 0)
+        text = text_at(site, bytes); /* the copy lies elsewhere */
     return text != NULL && private_text(site) ? text : NULL;
 }
 

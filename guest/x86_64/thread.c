@@ -18,6 +18,8 @@
 void switch_stacks(uint64_t *from_sp, uint64_t to_sp);
 void thread_begin(void);
 
+extern const uint8_t boot_stack_top[];
+
 static uint64_t fpu_bytes = FXSAVE_BYTES;
 static uint64_t fpu_mask;
 
@@ -117,6 +119,8 @@ void arch_thread_init(struct arch_thread *t, uint64_t stack_top, void (*fn)(void
 
 void arch_thread_adopt(struct arch_thread *t)
 {
+    if (t->stack_top == 0)
+        t->stack_top = (uint64_t)boot_stack_top;
     kernel_stack = t->stack_top;
 }
 

@@ -146,7 +146,10 @@ static int describe_boot(const struct options *options, struct vm_boot *boot, ch
                              .uid = options->uid,
                              .gid = options->gid,
                              .open_max = (uint32_t)files.rlim_cur};
-    int result = put_path(boot->program, sizeof(boot->program), options->args[0], err);
+    const char *program = options->args[0];
+    if (options->image == NULL && strrchr(program, '/') != NULL)
+        program = strrchr(program, '/'); /* alone in its root: "/NAME" */
+    int result = put_path(boot->program, sizeof(boot->program), program, err);
     if (result == 0)
         result = put_path(boot->cwd, sizeof(boot->cwd), options->cwd, err);
     for (int i = 0; result == 0 && i < options->arg_count; i++)
