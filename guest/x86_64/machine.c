@@ -128,19 +128,35 @@ static bool in_kernel(uint64_t rip)
     return rip >= (uint64_t)kernel_text_start && rip < (uint64_t)kernel_text_end;
 }
 
-/* Runs on the exception stack; returns where the kernel goes on with it. */
-struct regs *machine_trap_frame(const struct trap_frame *frame)
+static void copy_frame(struct regs *regs, const struct trap_frame *frame)
 {
-    struct regs *regs = (struct regs *)(kernel_stack - sizeof(*regs));
-    static struct regs of_kernel;
-    bool kernel = in_kernel(frame->rip);
-    if (kernel)
-        regs = &of_kernel; /* the thread's stack is in use: report, and end */
     __builtin_memcpy(regs, frame, offsetof(struct regs, orig_rax));
     regs->orig_rax = UINT64_MAX;
     regs->rip = frame->rip;
     regs->rflags = frame->rflags;
     regs->rsp = frame->rsp;
+}
+
+/* The way back to the program touches its stack (return_low in entry.S): a fault there is the
+ * program's, and its registers are where the stack pointer stands. */
+static bool returning(const struct trap_frame *frame)
+{
+    return frame->vector == PAGE_FAULT && frame->rip >= (uint64_t)return_low &&
+           frame->rip < (uint64_t)return_low_end;
+}
+
+/* Runs on the exception stack; returns where the kernel goes on with it. */
+struct regs *machine_trap_frame(const struct trap_frame *frame)
+{
+    static struct regs of_kernel;
+    struct regs *regs = (struct regs *)(kernel_stack - sizeof(*regs));
+    bool kernel = in_kernel(frame->rip) && !returning(frame);
+    if (kernel)
+        regs = &of_kernel; /* the thread's stack is in use: report, and end */
+    if (returning(frame))
+        regs = (struct regs *)frame->rsp;
+    else
+        copy_frame(regs, frame);
     trap_vector = frame->vector;
     trap_error = frame->error;
     trap_cr2 = 0;
