@@ -117,6 +117,8 @@ static const struct option options[OPT_COUNT] = {
                          AT(status_file), NULL, "Write the exact outcome into this file, as JSON."},
     [OPT_STAGES] = {"stages", 0, NULL, KIND_FLAG, GROUP_OTHER, COMPLETE_NONE, AT(stages), NULL,
                     "Print how long each stage of the start took, in microseconds, on stderr."},
+    [OPT_TRACE] = {"trace", 0, NULL, KIND_FLAG, GROUP_OTHER, COMPLETE_NONE, AT(trace), NULL,
+                   "Print the system calls of the program on stderr (vm tier)."},
     [OPT_STATE] = {"state", 0, "DIR", KIND_TEXT, GROUP_OTHER, COMPLETE_DIR, AT(state), NULL,
                    "The state directory of the daemon and the image store (default: $SKERRY_STATE, "
                    "else /var/lib/skerry for root and ~/.local/state/skerry for others)."},

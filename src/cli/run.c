@@ -414,10 +414,10 @@ static int run_run(const struct verb *verb, const struct settings *settings)
 }
 
 static const unsigned char run_options[] = {
-    OPT_ROOTFS, OPT_IMAGE,       OPT_HOST_USR, OPT_CLOSURE, OPT_MEM,  OPT_CPUS,
-    OPT_PIDS,   OPT_TIMEOUT,     OPT_TMP,      OPT_FILES,   OPT_TIER, OPT_NET,
-    OPT_IPC,    OPT_PROC,        OPT_USER,     OPT_CWD,     OPT_ENV,  OPT_BIND,
-    OPT_STRICT, OPT_STATUS_FILE, OPT_STAGES,   OPT_STATE,   OPT_HELP, OPT_COUNT,
+    OPT_ROOTFS,  OPT_IMAGE, OPT_HOST_USR, OPT_CLOSURE, OPT_MEM,    OPT_CPUS,        OPT_PIDS,
+    OPT_TIMEOUT, OPT_TMP,   OPT_FILES,    OPT_TIER,    OPT_NET,    OPT_IPC,         OPT_PROC,
+    OPT_USER,    OPT_CWD,   OPT_ENV,      OPT_BIND,    OPT_STRICT, OPT_STATUS_FILE, OPT_STAGES,
+    OPT_TRACE,   OPT_STATE, OPT_HELP,     OPT_COUNT,
 };
 
 static const struct verb_section run_sections[] = {

@@ -227,6 +227,8 @@ static int plan_source(struct source *source, bool rootless, struct jail_plan *o
     if (source->rootfs[0] != '\0' && spec->image[0] == '\0')
         strcpy(spec->image, "rootfs"); /* function_check wants one of image and /usr */
     int result = function_check(spec, err);
+    if (result == 0 && source->settings->trace && !source->tier->needs_disk)
+        result = err_set(err, EINVAL, "--trace is offered by the vm tier; elsewhere use strace");
     if (result == 0 && source->tier->needs_disk)
         result = find_disk(source, err);
     if (result < 0)
@@ -235,6 +237,8 @@ static int plan_source(struct source *source, bool rootless, struct jail_plan *o
     const struct function_place place = {
         .monitor = source->tier->needs_disk ? source->monitor : NULL,
         .disk = source->tier->needs_disk ? source->disk : NULL,
+        .trace = source->settings->trace,
+        .stages = source->settings->stages,
         .meta = source->has_meta ? &source->meta : NULL,
         .rootfs = source->rootfs[0] != '\0' ? source->rootfs : NULL,
         .uid_base =

@@ -33,12 +33,13 @@ static int add_file(struct jail_plan *plan, const char *source, const char *targ
     return 0;
 }
 
-static int add_args(struct jail_plan *plan, const struct function_spec *spec, struct err *err)
+static int add_args(struct jail_plan *plan, const struct function_spec *spec,
+                    const struct function_place *place, struct err *err)
 {
     static __thread struct jail_plan before; /* 50 KiB */
     char mem[32], user[32];
-    const char *words[] = {MONITOR_TARGET, "--image", DISK_TARGET, "--mem",    mem,
-                           "--user",       user,      "--cwd",     before.cwd, "--"};
+    const char *words[] = {MONITOR_TARGET, "--image", DISK_TARGET, "--mem",   mem,
+                           "--user",       user,      "--cwd",     before.cwd};
     int rc = 0;
     before = *plan;
     snprintf(mem, sizeof(mem), "%" PRIu64, spec->limits.mem_bytes);
@@ -46,6 +47,12 @@ static int add_args(struct jail_plan *plan, const struct function_spec *spec, st
     memset(&plan->args, 0, sizeof(plan->args));
     for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(words[0]); i++)
         rc = STRBLOCK_ADD(&plan->args, words[i]);
+    if (rc == 0 && place->trace)
+        rc = STRBLOCK_ADD(&plan->args, "--trace");
+    if (rc == 0 && place->stages)
+        rc = STRBLOCK_ADD(&plan->args, "--stages");
+    if (rc == 0)
+        rc = STRBLOCK_ADD(&plan->args, "--");
     for (STRBLOCK_EACH(&before.args, arg)) {
         if (rc == 0)
             rc = STRBLOCK_ADD(&plan->args, arg);
@@ -72,7 +79,7 @@ static int shape_vm(const struct function_spec *spec, const struct function_plac
     if (rc == 0)
         rc = add_file(plan, place->disk, DISK_TARGET, err);
     if (rc == 0)
-        rc = add_args(plan, spec, err);
+        rc = add_args(plan, spec, place, err);
     strcpy(plan->cwd, "/");
     plan->limits.mem_bytes += TIER_VM_MEM_EXTRA;
     return rc;
