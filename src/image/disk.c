@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mkfs.erofs only reads the tree that was unpacked by a confined importer. Times and owners are set
- * to fixed values: the same tree gives the same disk, and names nobody of this machine.
+ * mkfs.erofs only reads the tree that was unpacked by a confined importer. Owners are set to a
+ * fixed value: a disk names nobody of this machine. Times are kept: Python compiles its modules
+ * anew when a source's time is not the one it noted.
  */
 #include "image/disk.h"
 
@@ -27,7 +28,7 @@ static int spawn_mkfs(const char *rootfs, const char *temp, int *out_status, str
     char *const args[] = {"mkfs.erofs",
                           "-x-1",
                           "--all-root",
-                          "-T0",
+
                           "-U",
                           "00000000-0000-0000-0000-000000000000",
                           (char *)(uintptr_t)temp,

@@ -66,6 +66,19 @@ reported() { # reported WORDS: the report's first line has them, and no assert o
     reported "wrote to physical address 0xfee00000"
 }
 
+@test "the disk that machines share cannot be written, whatever the guest's page tables say" {
+    local dir=$BATS_TEST_TMPDIR
+    mkdir "$dir/tree" && cp "$attacks/attack-image-write" "$dir/tree"
+    mkfs.erofs "$dir/disk" "$dir/tree" >/dev/null
+    local before
+    before=$(sha256sum <"$dir/disk")
+    run --separate-stderr "$vmm" --image "$dir/disk" --deadline-ms 20000 -- /attack-image-write </dev/null
+    [[ $output != *ESCAPED* ]]
+    [ "$status" -eq 137 ]
+    reported "wrote to physical address 0x4000000000"
+    [ "$(sha256sum <"$dir/disk")" = "$before" ]
+}
+
 @test "a guest that never ends is stopped at its deadline, and where it stood is said" {
     local name
     for name in loop bell-flood refault wait-for-ever shared-block-gone; do

@@ -136,6 +136,8 @@ static void attack(void)
     out32(VM_PORT, VM_BELL_FLUSH);
     for (;;)
         __asm__ volatile("" : : : "memory");
+#elif ATTACK == 21 /* image-write: the disk that all machines of a template share */
+    *window(VM_IMAGE_GPA, P_W_U_BIG) = 0;
 #else
 #error "there is no such attack"
 #endif
