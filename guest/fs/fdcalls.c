@@ -181,7 +181,7 @@ long sys_lseek(const uint64_t a[6])
     if (!file || file->flags & O_PATH)
         return -EBADF;
     if (!file->ops->seekable)
-        return -ESPIPE;
+        return file->inode && file->inode->dev == DEV_ANON ? 0 : -ESPIPE;
     int64_t offset = (int64_t)a[1], at;
     bool sized = file->ops == &regular_ops;
     uint64_t size = sized ? file->inode->size : 0;

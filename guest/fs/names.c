@@ -16,8 +16,8 @@ static int may_add(const struct path *path, bool directory)
         return -ENOENT;
     if (path->dir->deleted)
         return -ENOENT;
-    if (path->dir->inode->ops)
-        return path->dir->inode->dev == DEV_PROC ? -ENOENT : -EPERM;
+    if (path->dir->inode->ops || path->dir->inode->dev == DEV_PROC)
+        return -ENOENT;
     return open_may(path->dir->inode, 3) ? 0 : -EACCES;
 }
 

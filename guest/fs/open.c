@@ -77,7 +77,7 @@ static int create(struct path *path, uint32_t mode)
         return -EISDIR;
     if (path->dir->deleted)
         return -ENOENT;
-    if (path->dir->inode->ops)
+    if (path->dir->inode->ops || path->dir->inode->dev == DEV_PROC)
         return -EACCES;
     if (!open_may(path->dir->inode, 3))
         return -EACCES;
@@ -169,7 +169,8 @@ static long open_user(int dirfd, uint64_t user_text, uint32_t flags, uint32_t mo
         return -ENOMEM;
     long rc = user_string(text, user_text, PATH_BYTES);
     struct dentry *base = NULL;
-    if (rc >= 0 && text[0] != '/' && dirfd != AT_FDCWD) {
+    bool from_dir = text[0] != '/' || walk & (PATH_BENEATH | PATH_IN_ROOT);
+    if (rc >= 0 && from_dir && dirfd != AT_FDCWD) {
         struct file *dir = fd_get(dirfd);
         base = dir ? dir->dentry : NULL;
         if (!dir)

@@ -584,8 +584,6 @@ static const struct file_ops text_ops = {.read = text_read, .close = text_close,
 
 static int text_open(struct inode *inode, struct file *file)
 {
-    if (file_writable(file))
-        return -EACCES;
     struct text_file *text = heap_alloc(sizeof(*text));
     if (!text)
         return -ENOMEM;

@@ -11,7 +11,8 @@
 #include "../mm/page.h"
 #include "image.h"
 
-#define SIZE_MAX_FILE (1UL << 40)
+#define SIZE_MAX_FILE  INT64_MAX
+#define PAGES_MAX      (1UL << 19) /* with content: 2 GiB */
 
 static paddr_t frame_of(const struct inode *inode, uint64_t index)
 {
@@ -65,6 +66,8 @@ static int room_for(struct inode *inode, uint64_t index)
 {
     if (index < inode->frames_room)
         return 0;
+    if (index >= PAGES_MAX)
+        return -EFBIG;
     size_t room = inode->frames_room ? inode->frames_room : 2;
     while (room <= index)
         room *= 2;
@@ -102,7 +105,7 @@ static long regular_write(struct file *file, const void *from, size_t len, uint6
         return -EPERM;
     if (file->flags & O_APPEND)
         *pos = inode->size;
-    if (*pos >= SIZE_MAX_FILE)
+    if (*pos > SIZE_MAX_FILE - len)
         return -EFBIG;
     if (*pos + len > inode->size && inode->seals & F_SEAL_GROW)
         return -EPERM;
@@ -198,6 +201,8 @@ int64_t regular_next(struct inode *inode, uint64_t at, bool data)
         const uint8_t *unused = NULL;
         size_t len = 0;
         content(inode, i, &unused, &len);
+        if (i >= inode->frames_room && i * PAGE_SIZE >= inode->image_size && data)
+            return -ENXIO;
         if ((frame_of(inode, i) || len) == data)
             return (int64_t)max_u64(at, i * PAGE_SIZE);
     }

@@ -36,6 +36,9 @@ static long transfer(struct file *file, bool write, uint64_t addr, size_t len, u
                 break;
             good += min_u64(step, len - good);
         }
+        bool at_end = !write && file->ops->frame && file->inode && S_IS(file->inode->mode, S_IFREG) && *pos >= file->inode->size;
+        if (at_end)
+            return 0;
         if (!good || !file->ops->seekable)
             return -EFAULT;
         len = good;

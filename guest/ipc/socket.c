@@ -53,6 +53,7 @@ struct pair {
     struct waitq queue;
     struct side sides[2];
     unsigned kind, ends;
+    bool alone; /* made by socket(): has no other side */
     struct list passed; /* files that travel with a stream's bytes */
 };
 
@@ -107,6 +108,8 @@ static long send_message(struct file *file, const void *from, size_t len, unsign
     bool nonblock = file->flags & O_NONBLOCK || flags & MSG_DONTWAIT;
     if (len > BUFFER_BYTES - 32)
         return -EMSGSIZE;
+    if (pair_of(file)->alone)
+        return -ENOTCONN;
     for (;;) {
         if (mine(file)->no_write)
             return broken(flags);
@@ -178,6 +181,8 @@ static long stream_in(struct file *file, void *to, size_t len, unsigned flags)
 
 static long stream_out(struct file *file, const void *from, size_t len, unsigned flags)
 {
+    if (pair_of(file)->alone)
+        return -ENOTCONN;
     if (mine(file)->no_write || !other(file)->open || other(file)->no_read)
         return broken(flags);
     return stream_write(other(file)->in, from, len, file->flags & O_NONBLOCK || flags & MSG_DONTWAIT);
@@ -186,6 +191,8 @@ static long stream_out(struct file *file, const void *from, size_t len, unsigned
 static long pair_read(struct file *file, void *to, size_t len, uint64_t *pos)
 {
     (void)pos;
+    if (pair_of(file)->alone)
+        return pair_of(file)->kind == KIND_STREAM ? -EINVAL : pair_of(file)->kind == KIND_PACKETS ? -ENOTCONN : -EAGAIN;
     if (pair_of(file)->kind == KIND_STREAM)
         return stream_in(file, to, len, 0);
     long rc = 0;
@@ -363,6 +370,7 @@ long sys_socket(const uint64_t a[6])
         return -ENOMEM;
     pair->ends = 1;
     pair->sides[1].open = false;
+    pair->alone = true;
     if (kind == KIND_STREAM)
         pair->sides[0].in->writers = pair->sides[1].in->readers = 0;
     return side_install(pair, flags, 0);

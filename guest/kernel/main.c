@@ -90,17 +90,38 @@ static int enter_dir(const char *path)
     return 0;
 }
 
+/* The directories of a path, made where they are missing. */
+static int make_dirs(const char *path)
+{
+    struct dentry *dir = tree_root();
+    dentry_get(dir);
+    for (const char *end; (end = strchr(path, '/')); path = end + 1) {
+        char name[NAME_BYTES + 1];
+        struct dentry *next;
+        size_t len = (size_t)(end - path);
+        if (!len)
+            continue;
+        if (len > NAME_BYTES)
+            return -ENAMETOOLONG;
+        memcpy(name, path, len);
+        name[len] = 0;
+        int rc = fs_dir(dir, name, 0755, DEV_ROOT, &next);
+        dentry_put(dir);
+        if (rc < 0)
+            return rc;
+        dir = next;
+    }
+    dentry_put(dir);
+    return 0;
+}
+
 /* A program that came without an image becomes a file of that name. */
 static int place_program(const struct vm_boot *boot, const char *path)
 {
     struct file *file;
-    int rc = open_at(NULL, path, O_CREAT | O_WRONLY | O_TRUNC, 0755, 0, &file);
-    if (rc == -ENOENT) { /* its directories are not there: it runs all the same */
-        const char *name = path;
-        for (const char *at = path; *at; at++)
-            name = *at == '/' ? at + 1 : name;
-        rc = open_at(tree_root(), name, O_CREAT | O_WRONLY | O_TRUNC, 0755, 0, &file);
-    }
+    int rc = path[0] == '/' ? make_dirs(path) : 0;
+    if (rc == 0)
+        rc = open_at(NULL, path, O_CREAT | O_WRONLY | O_TRUNC, 0755, 0, &file);
     if (rc < 0)
         return rc;
     uint64_t pos = 0;

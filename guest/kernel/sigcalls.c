@@ -35,6 +35,7 @@ long sys_rt_sigaction(const uint64_t a[6])
         new.mask &= ~UNBLOCKABLE;
         new.flags &= ACT_KNOWN;
         signal_actions[signal] = new;
+        signal_forget_ignored(signal);
     }
     return a[2] && user_out(a[2], &old, sizeof(old)) < 0 ? -EFAULT : 0;
 }

@@ -107,6 +107,26 @@ int signal_send_simple(struct thread *thread, int signal, int code)
     return signal_send(thread, &info);
 }
 
+static void forget(struct sigqueue *queue, int signal)
+{
+    for (struct list *at = queue->infos.next; at != &queue->infos;) {
+        struct sigqueued *entry = container_of(at, struct sigqueued, link);
+        at = at->next;
+        if (entry->info.si_signo == signal)
+            queued_free(entry);
+    }
+    queue->set &= ~SIGBIT(signal);
+}
+
+void signal_forget_ignored(int signal)
+{
+    if (!ignored(signal))
+        return;
+    forget(&signal_shared, signal);
+    for (struct list *at = threads.next; at != &threads; at = at->next)
+        forget(&container_of(at, struct thread, all)->pending, signal);
+}
+
 bool signal_due(const struct thread *thread)
 {
     return (thread->pending.set | signal_shared.set) & ~thread->blocked;

@@ -54,6 +54,9 @@ int signal_send_simple(struct thread *thread, int signal, int code);
 /** signal_fault(): the running thread did something wrong: its handler, or the end if it blocks or ignores it. */
 void signal_fault(int signal, int code, uint64_t addr, struct regs *regs, unsigned vector, uint64_t error);
 
+/** signal_forget_ignored(): an action changed: what is pending and now ignored is dropped. */
+void signal_forget_ignored(int signal);
+
 /** signal_due(): whether the running thread has a signal that is to be handled (so a wait is to be left). */
 bool signal_due(const struct thread *thread);
 
