@@ -58,6 +58,7 @@ demo jq                an example function: a filter on JSON
 demo cmark             an example function: Markdown to HTML
 demo python3           an example function in Python
 demo curl              invokes them
+demo erofs-utils       disk of the virtual machine
 
 lint clang             second compiler; warnings of its own
 lint libclang-rt-dev   sanitizers and libFuzzer for it
