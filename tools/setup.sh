@@ -33,7 +33,7 @@ runtime libarchive13   .
 runtime libzstd1       .
 runtime libssl3        .
 runtime libcmocka0     .
-runtime erofs-utils    disks of the vm tier's machines
+runtime erofs-utils    disks of machines in the vm tier
 
 test bats              integration and negative tests
 test perl              prove, which runs them
@@ -42,6 +42,7 @@ test zstd              compressed layers of images
 test umoci             images of another tool, to compare with
 test skopeo            .
 test curl              HTTP as users speak it
+test erofs-utils       disks of machines in the vm tier
 test jq                reads JSON in tests; an example function
 test sqlite3           looks into the registry
 test iproute2          looks at networks from outside
