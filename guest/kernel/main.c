@@ -188,9 +188,8 @@ static void copy_boot(const struct vm_boot *boot)
     process.started_ns = time_mono_ns();
 }
 
-void kernel_main(const struct vm_boot *boot)
+void kernel_setup(const struct vm_boot *boot)
 {
-    struct regs regs;
     time_init(boot->tsc, boot->mono_ns, boot->real_ns, boot->tsc_hz);
     page_init(boot->free_gpa, boot->ram_bytes);
     random_mix(boot->seed, sizeof(boot->seed));
@@ -208,6 +207,13 @@ void kernel_main(const struct vm_boot *boot)
     rc = enter_dir(boot->cwd);
     if (rc < 0)
         refuse("directory ", boot->cwd, rc);
+}
+
+void kernel_main(const struct vm_boot *boot)
+{
+    struct regs regs;
+    int rc = 0;
+    kernel_setup(boot);
     const char *path = boot->program[0] ? boot->program : (const char *)arch_phys(boot->strings_gpa);
     char found[512];
     if (!boot->program_bytes && !strchr(path, '/')) {
