@@ -139,6 +139,7 @@ int machine_boot(struct machine *machine, struct vm_boot *boot, const char *stri
     boot->fpu_bytes = machine->cpu.fpu_bytes;
     boot->tsc_hz = machine->cpu.tsc_hz;
     boot->tsc = cpu_tsc(&machine->cpu);
+    machine->tsc_shift = boot->tsc - __builtin_ia32_rdtsc();
     boot->mono_ns = clock_now_ns();
     boot->real_ns = clock_of(CLOCK_REALTIME);
     if (boot->strings_bytes > VM_STRINGS_MAX ||

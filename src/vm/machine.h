@@ -22,6 +22,7 @@ struct machine {
     struct guest_memory memory;
     struct kernel kernel;
     struct rings rings;
+    uint64_t tsc_shift;   /* guest's time stamp counter less the machine's */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     uint64_t exits, bells, ticks;
     uint64_t stuck_rip;   /* where the last tick found the guest ... */

@@ -278,6 +278,7 @@ int main(int argc, char **argv)
         machine.deadline_ns = clock_now_ns() + options.deadline_ns;
     struct verdict verdict = machine_run(&machine);
     report(&machine, &verdict);
+    begun += machine.tsc_shift;
     if (options.probe)
         report_probe(&machine, begun);
     if (options.stages)
