@@ -54,7 +54,8 @@ long sys_chmod(const uint64_t a[6])
 
 static long change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
 {
-    bool same = (uid == UINT32_MAX || uid == inode->uid) && (gid == UINT32_MAX || gid == inode->gid || gid == process.gid);
+    bool same = (uid == UINT32_MAX || uid == inode->uid) &&
+                (gid == UINT32_MAX || gid == inode->gid || gid == process.gid);
     if (process.uid && (!same || !owns(inode)))
         return -EPERM;
     inode->uid = uid == UINT32_MAX ? inode->uid : uid;
@@ -79,7 +80,8 @@ long sys_fchownat(const uint64_t a[6])
     unsigned flags = (unsigned)a[4];
     if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    long rc = path_at((int)a[0], a[1], flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW, flags & AT_EMPTY_PATH, &path);
+    long rc = path_at((int)a[0], a[1], flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW,
+                      flags & AT_EMPTY_PATH, &path);
     if (rc < 0)
         return rc;
     rc = change_owner(path.found->inode, (uint32_t)a[2], (uint32_t)a[3]);
@@ -113,7 +115,8 @@ static int set_time(struct instant *at, const struct __kernel_timespec *ts)
 
 static bool time_sound(const struct __kernel_timespec *ts)
 {
-    return ts->tv_nsec == UTIME_NOW || ts->tv_nsec == UTIME_OMIT || (ts->tv_nsec >= 0 && ts->tv_nsec < (long)NS_PER_S);
+    return ts->tv_nsec == UTIME_NOW || ts->tv_nsec == UTIME_OMIT ||
+           (ts->tv_nsec >= 0 && ts->tv_nsec < (long)NS_PER_S);
 }
 
 static long set_times(struct inode *inode, const struct __kernel_timespec ts[2])
@@ -133,7 +136,8 @@ static long times_at(int dirfd, uint64_t text, const struct __kernel_timespec ts
         struct file *file = fd_get(dirfd);
         return file && file->inode ? set_times(file->inode, ts) : -EBADF;
     }
-    long rc = path_at(dirfd, text, flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW, flags & AT_EMPTY_PATH, &path);
+    long rc = path_at(dirfd, text, flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW,
+                      flags & AT_EMPTY_PATH, &path);
     if (rc < 0)
         return rc;
     rc = set_times(path.found->inode, ts);
@@ -147,7 +151,8 @@ long sys_utimensat(const uint64_t a[6])
     unsigned flags = (unsigned)a[3];
     if (a[2] && user_in(ts, a[2], sizeof(ts)) < 0)
         return -EFAULT;
-    if (!time_sound(&ts[0]) || !time_sound(&ts[1]) || flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    if (!time_sound(&ts[0]) || !time_sound(&ts[1]) ||
+        flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     return times_at((int)a[0], a[1], ts, flags);
 }

@@ -58,14 +58,15 @@ static const struct file_ops null_ops = {.read = null_read, .write = null_write,
 static const struct file_ops zero_ops = {
     .read = zero_read, .write = null_write, .frame = zero_frame, .seekable = true};
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seekable = true};
-static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seekable = true};
+static const struct file_ops random_ops = {
+    .read = random_read, .write = random_write, .seekable = true};
 
 static const struct {
     const char *name;
     uint64_t minor;
     const struct file_ops *ops;
 } devices[] = {
-    {"null", 3, &null_ops}, {"zero", 5, &zero_ops}, {"full", 7, &full_ops},
+    {"null", 3, &null_ops},     {"zero", 5, &zero_ops},      {"full", 7, &full_ops},
     {"random", 8, &random_ops}, {"urandom", 9, &random_ops},
 };
 
@@ -78,7 +79,8 @@ const struct file_ops *device_ops(uint64_t rdev)
     return NULL;
 }
 
-int fs_dir(struct dentry *parent, const char *name, uint32_t mode, enum inode_dev dev, struct dentry **out)
+int fs_dir(struct dentry *parent, const char *name, uint32_t mode, enum inode_dev dev,
+           struct dentry **out)
 {
     if (tree_lookup(parent, name, strlen(name), out) == 0) {
         if (S_IS((*out)->inode->mode, S_IFDIR))

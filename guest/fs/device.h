@@ -15,9 +15,11 @@ static inline uint64_t device_number(uint64_t major, uint64_t minor)
     return (major << 8) | minor;
 }
 
-/** fs_mount_dev(), fs_mount_proc(): make what programs expect there. fs_dir(): a directory, made if missing. */
+/** fs_mount_dev(), fs_mount_proc(): make what programs expect there. fs_dir(): a directory, made if
+ * missing. */
 int fs_mount_dev(struct dentry *root);
 int fs_mount_proc(struct dentry *root);
-int fs_dir(struct dentry *parent, const char *name, uint32_t mode, enum inode_dev dev, struct dentry **out);
+int fs_dir(struct dentry *parent, const char *name, uint32_t mode, enum inode_dev dev,
+           struct dentry **out);
 
 #endif

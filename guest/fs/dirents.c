@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * getdents64. A directory's position is the cookie of the entry to go on with: entries that are made or removed while
- * it is listed neither hide nor repeat others.
+ * getdents64. A directory's position is the cookie of the entry to go on with: entries that are
+ * made or removed while it is listed neither hide nor repeat others.
  */
 #include "../kernel/call.h"
 #include "../mm/space.h"
@@ -25,7 +25,10 @@ static int put(struct out *out, uint64_t ino, uint64_t next, uint32_t mode, cons
     size_t len = (head + name_len + 7) & ~(size_t)7;
     if (len > out->left)
         return out->done ? 1 : -EINVAL;
-    struct dirent64_head entry = {.ino = ino, .next = (int64_t)next, .len = (uint16_t)len, .type = (uint8_t)((mode & S_IFMT) >> 12)};
+    struct dirent64_head entry = {.ino = ino,
+                                  .next = (int64_t)next,
+                                  .len = (uint16_t)len,
+                                  .type = (uint8_t)((mode & S_IFMT) >> 12)};
     memset((void *)out->at, 0, len);
     memcpy((void *)out->at, &entry, head);
     memcpy((void *)(out->at + head), name, name_len);
@@ -88,6 +91,7 @@ long sys_getdents64(const uint64_t a[6])
         file->pos = rc == 0 ? 2 : 1;
     }
     if (rc == 0)
-        rc = file->inode->ops && file->inode->ops->entry ? put_made_up(file, &out) : put_children(file, &out);
+        rc = file->inode->ops && file->inode->ops->entry ? put_made_up(file, &out)
+                                                         : put_children(file, &out);
     return rc < 0 ? rc : (long)out.done;
 }

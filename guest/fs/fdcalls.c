@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* System calls on descriptors that move no bytes: close, dup, fcntl, ioctl, lseek, truncate, locks, sync. */
+/* System calls on descriptors that move no bytes: close, dup, fcntl, ioctl, lseek, truncate, locks,
+ * sync. */
 #include <asm/ioctls.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -73,7 +74,8 @@ long sys_dup3(const uint64_t a[6])
     return dup_to((int)a[0], (int)a[1], a[2] & O_CLOEXEC);
 }
 
-/* Locks of records belong to the process, and there is one: they are always granted and never seen. */
+/* Locks of records belong to the process, and there is one: they are always granted and never seen.
+ */
 static long record_lock(struct file *file, unsigned cmd, uint64_t at)
 {
     struct flock lock;
@@ -96,7 +98,8 @@ static long record_lock(struct file *file, unsigned cmd, uint64_t at)
         lock.l_type = F_UNLCK;
         return user_out(at, &lock, sizeof(lock));
     }
-    if ((lock.l_type == F_RDLCK && !file_readable(file)) || (lock.l_type == F_WRLCK && !file_writable(file)))
+    if ((lock.l_type == F_RDLCK && !file_readable(file)) ||
+        (lock.l_type == F_WRLCK && !file_writable(file)))
         return -EBADF;
     return 0;
 }
@@ -124,26 +127,41 @@ long sys_fcntl(const uint64_t a[6])
     struct file *file = fd_get(fd);
     if (!file)
         return -EBADF;
-    if (file->flags & O_PATH && cmd != F_DUPFD && cmd != F_DUPFD_CLOEXEC && cmd != F_GETFD && cmd != F_SETFD &&
-        cmd != F_GETFL)
+    if (file->flags & O_PATH && cmd != F_DUPFD && cmd != F_DUPFD_CLOEXEC && cmd != F_GETFD &&
+        cmd != F_SETFD && cmd != F_GETFL)
         return -EBADF;
     switch (cmd) {
     case F_DUPFD:
-    case F_DUPFD_CLOEXEC: return dup_from(fd, (int)a[2], cmd == F_DUPFD_CLOEXEC);
-    case F_GETFD: return fd_cloexec(fd);
-    case F_SETFD: fd_set_cloexec(fd, a[2] & FD_CLOEXEC); return 0;
-    case F_GETFL: return (long)file->flags;
-    case F_SETFL: file->flags = (file->flags & ~(uint32_t)SETTABLE) | ((uint32_t)a[2] & SETTABLE); return 0;
+    case F_DUPFD_CLOEXEC:
+        return dup_from(fd, (int)a[2], cmd == F_DUPFD_CLOEXEC);
+    case F_GETFD:
+        return fd_cloexec(fd);
+    case F_SETFD:
+        fd_set_cloexec(fd, a[2] & FD_CLOEXEC);
+        return 0;
+    case F_GETFL:
+        return (long)file->flags;
+    case F_SETFL:
+        file->flags = (file->flags & ~(uint32_t)SETTABLE) | ((uint32_t)a[2] & SETTABLE);
+        return 0;
     case F_GETLK:
     case F_SETLK:
-    case F_SETLKW: return record_lock(file, cmd, a[2]);
-    case F_GETOWN: return file->owner;
-    case F_SETOWN: file->owner = (int)a[2]; return 0;
-    case F_GETPIPE_SZ: return file->ops->ioctl ? file->ops->ioctl(file, F_GETPIPE_SZ, 0) : -EBADF;
-    case F_SETPIPE_SZ: return file->ops->ioctl ? file->ops->ioctl(file, F_SETPIPE_SZ, a[2]) : -EBADF;
+    case F_SETLKW:
+        return record_lock(file, cmd, a[2]);
+    case F_GETOWN:
+        return file->owner;
+    case F_SETOWN:
+        file->owner = (int)a[2];
+        return 0;
+    case F_GETPIPE_SZ:
+        return file->ops->ioctl ? file->ops->ioctl(file, F_GETPIPE_SZ, 0) : -EBADF;
+    case F_SETPIPE_SZ:
+        return file->ops->ioctl ? file->ops->ioctl(file, F_SETPIPE_SZ, a[2]) : -EBADF;
     case F_ADD_SEALS:
-    case F_GET_SEALS: return seals(file, cmd, a[2]);
-    default: return -EINVAL;
+    case F_GET_SEALS:
+        return seals(file, cmd, a[2]);
+    default:
+        return -EINVAL;
     }
 }
 
@@ -155,8 +173,12 @@ long sys_ioctl(const uint64_t a[6])
         return -EBADF;
     int on;
     switch (cmd) {
-    case FIOCLEX: fd_set_cloexec((int)a[0], true); return 0;
-    case FIONCLEX: fd_set_cloexec((int)a[0], false); return 0;
+    case FIOCLEX:
+        fd_set_cloexec((int)a[0], true);
+        return 0;
+    case FIONCLEX:
+        fd_set_cloexec((int)a[0], false);
+        return 0;
     case FIONBIO:
         if (user_in(&on, a[2], sizeof(on)) < 0)
             return -EFAULT;
@@ -168,7 +190,8 @@ long sys_ioctl(const uint64_t a[6])
             return user_out(a[2], &left, sizeof(left));
         }
         break;
-    default: break;
+    default:
+        break;
     }
     if (cmd == F_GETPIPE_SZ || cmd == F_SETPIPE_SZ)
         return -ENOTTY;
@@ -191,16 +214,23 @@ long sys_lseek(const uint64_t a[6])
         return 0; /* memory devices have no place */
     }
     switch ((unsigned)a[2]) {
-    case SEEK_SET: at = offset; break;
-    case SEEK_CUR: at = (int64_t)file->pos + offset; break;
-    case SEEK_END: at = S_IS(file->inode->mode, S_IFDIR) ? INT64_MAX : (int64_t)size + offset; break;
+    case SEEK_SET:
+        at = offset;
+        break;
+    case SEEK_CUR:
+        at = (int64_t)file->pos + offset;
+        break;
+    case SEEK_END:
+        at = S_IS(file->inode->mode, S_IFDIR) ? INT64_MAX : (int64_t)size + offset;
+        break;
     case SEEK_DATA:
     case SEEK_HOLE:
         if (!sized || offset < 0)
             return sized ? -ENXIO : -EINVAL;
         at = regular_next(file->inode, (uint64_t)offset, a[2] == SEEK_DATA);
         break;
-    default: return -EINVAL;
+    default:
+        return -EINVAL;
     }
     if (at < 0)
         return at == -ENXIO ? at : -EINVAL;
@@ -255,9 +285,12 @@ long sys_fallocate(const uint64_t a[6])
         return -EFBIG;
     uint64_t end = (uint64_t)(from + len);
     if (a[1] & FALLOC_FL_PUNCH_HOLE)
-        return a[1] & FALLOC_FL_KEEP_SIZE ? regular_punch(file->inode, (uint64_t)from, (uint64_t)len) : -EOPNOTSUPP;
-    int rc = a[1] & FALLOC_FL_ZERO_RANGE ? regular_punch(file->inode, (uint64_t)from, (uint64_t)len)
-                                        : regular_allocate(file->inode, (uint64_t)from, (uint64_t)len);
+        return a[1] & FALLOC_FL_KEEP_SIZE
+                   ? regular_punch(file->inode, (uint64_t)from, (uint64_t)len)
+                   : -EOPNOTSUPP;
+    int rc = a[1] & FALLOC_FL_ZERO_RANGE
+                 ? regular_punch(file->inode, (uint64_t)from, (uint64_t)len)
+                 : regular_allocate(file->inode, (uint64_t)from, (uint64_t)len);
     if (rc == 0 && !(a[1] & FALLOC_FL_KEEP_SIZE) && end > file->inode->size)
         rc = regular_resize(file->inode, end);
     return rc;

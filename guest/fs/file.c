@@ -19,7 +19,8 @@ static struct {
     int first_free; /* none is free below */
 } table;
 
-struct file *file_new(const struct file_ops *ops, struct inode *inode, struct dentry *dentry, uint32_t flags)
+struct file *file_new(const struct file_ops *ops, struct inode *inode, struct dentry *dentry,
+                      uint32_t flags)
 {
     struct file *file = heap_alloc(sizeof(*file));
     if (!file)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open file: what descriptors and mappings refer to. Each kind brings its operations; one that it lacks (NULL) is
- * answered as Linux answers it.
+ * An open file: what descriptors and mappings refer to. Each kind brings its operations; one that
+ * it lacks (NULL) is answered as Linux answers it.
  */
 #ifndef SKERRY_GUEST_FILE_H
 #define SKERRY_GUEST_FILE_H
@@ -19,8 +19,8 @@ struct file_ops {
     /* Pointers are checked. pos is where in the file; it is moved on by what was done. */
     long (*read)(struct file *file, void *to, size_t len, uint64_t *pos);
     long (*write)(struct file *file, const void *from, size_t len, uint64_t *pos);
-    unsigned (*poll)(struct file *file);         /* POLLIN ...; NULL: always ready */
-    struct waitq *(*waitq)(struct file *file);   /* woken when poll may have changed */
+    unsigned (*poll)(struct file *file);       /* POLLIN ...; NULL: always ready */
+    struct waitq *(*waitq)(struct file *file); /* woken when poll may have changed */
     long (*ioctl)(struct file *file, unsigned cmd, uint64_t arg);
     /* The frame of a page of the file, with a reference: -ENXIO behind its end. */
     int (*frame)(struct file *file, uint64_t index, bool write, paddr_t *out);
@@ -45,13 +45,16 @@ struct file {
     int owner;       /* F_SETOWN */
 };
 
-/** file_new(): an open file with one reference; takes a reference of inode and dentry (both may be NULL). */
-struct file *file_new(const struct file_ops *ops, struct inode *inode, struct dentry *dentry, uint32_t flags);
+/** file_new(): an open file with one reference; takes a reference of inode and dentry (both may be
+ * NULL). */
+struct file *file_new(const struct file_ops *ops, struct inode *inode, struct dentry *dentry,
+                      uint32_t flags);
 
 void file_get(struct file *file);
 void file_put(struct file *file);
 
-/** file_share(): makes `to` an open file of the object that `from` is one of: 0 or -ENXIO if it cannot be opened anew. */
+/** file_share(): makes `to` an open file of the object that `from` is one of: 0 or -ENXIO if it
+ * cannot be opened anew. */
 int file_share(struct file *to, const struct file *from);
 
 static inline bool file_readable(const struct file *file)
@@ -67,7 +70,8 @@ static inline bool file_writable(const struct file *file)
 /** fd_get(): the open file of a descriptor without a new reference; NULL if there is none. */
 struct file *fd_get(int fd);
 
-/** fd_install(): the lowest free descriptor from low on, for file, whose reference it takes over in every case. */
+/** fd_install(): the lowest free descriptor from low on, for file, whose reference it takes over in
+ * every case. */
 int fd_install(struct file *file, int low, bool cloexec);
 
 /** fd_put_at(): makes fd the file's; closes what it was. Takes over the reference. */

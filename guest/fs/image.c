@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * EROFS as mkfs.erofs writes it without compression: a superblock at byte 1024, inodes of 32 or 64 bytes in slots of 32,
- * data either as whole blocks in a row (plain) or with the last, partial block behind the inode (inline). A directory's
- * data is blocks, each with its own sorted table of entries (Linux, fs/erofs/erofs_fs.h).
+ * EROFS as mkfs.erofs writes it without compression: a superblock at byte 1024, inodes of 32 or 64
+ * bytes in slots of 32, data either as whole blocks in a row (plain) or with the last, partial
+ * block behind the inode (inline). A directory's data is blocks, each with its own sorted table of
+ * entries (Linux, fs/erofs/erofs_fs.h).
  */
 #include "image.h"
 
 #include "../mm/heap.h"
 #include "../mm/page.h"
 
-#define SUPER_AT        1024
-#define SUPER_MAGIC     0xe0f5e1e2u
-#define BLOCK           4096u
-#define LAYOUT_PLAIN    0
-#define LAYOUT_INLINE   2
-#define INCOMPAT_KNOWN  0x1u /* zero padding of compressed blocks: of no matter without them */
-#define ALIVE_BUCKETS   256
+#define SUPER_AT       1024
+#define SUPER_MAGIC    0xe0f5e1e2u
+#define BLOCK          4096u
+#define LAYOUT_PLAIN   0
+#define LAYOUT_INLINE  2
+#define INCOMPAT_KNOWN 0x1u /* zero padding of compressed blocks: of no matter without them */
+#define ALIVE_BUCKETS  256
 
 struct super {
     uint32_t magic, checksum, feature_compat;
@@ -57,8 +58,8 @@ _Static_assert(sizeof(struct disk_dirent) == 12, "EROFS directory entry");
 
 /* What is needed of an inode to find its data. */
 struct place {
-    const uint8_t *plain;  /* whole blocks */
-    const uint8_t *tail;   /* inline rest; NULL when all is plain */
+    const uint8_t *plain; /* whole blocks */
+    const uint8_t *tail;  /* inline rest; NULL when all is plain */
     uint64_t size, plain_size;
 };
 
@@ -161,7 +162,8 @@ int image_page(uint64_t nid, uint64_t index, const void **out, size_t *out_len)
 }
 
 /* Entry i of a directory's block of len bytes: its name and length; -EIO if it is not sound. */
-static int dirent_name(const uint8_t *block, size_t len, size_t i, size_t count, const char **out, size_t *out_len)
+static int dirent_name(const uint8_t *block, size_t len, size_t i, size_t count, const char **out,
+                       size_t *out_len)
 {
     const struct disk_dirent *entries = (const void *)block;
     size_t from = entries[i].name_at;
@@ -176,8 +178,8 @@ static int dirent_name(const uint8_t *block, size_t len, size_t i, size_t count,
 static int dirent_count(const uint8_t *block, size_t len, size_t *out)
 {
     const struct disk_dirent *entries = (const void *)block;
-    if (len < sizeof(*entries) || entries[0].name_at % sizeof(*entries) || entries[0].name_at > len ||
-        !entries[0].name_at)
+    if (len < sizeof(*entries) || entries[0].name_at % sizeof(*entries) ||
+        entries[0].name_at > len || !entries[0].name_at)
         return -EIO;
     *out = entries[0].name_at / sizeof(*entries);
     return 0;
@@ -192,7 +194,8 @@ static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
     return a_len < b_len ? -1 : a_len > b_len;
 }
 
-static int search_block(const uint8_t *block, size_t len, const char *name, size_t name_len, uint64_t *out)
+static int search_block(const uint8_t *block, size_t len, const char *name, size_t name_len,
+                        uint64_t *out)
 {
     size_t count;
     if (dirent_count(block, len, &count) < 0)
@@ -227,7 +230,8 @@ int image_lookup(uint64_t dir, const char *name, size_t name_len, uint64_t *out_
     return -ENOENT;
 }
 
-int image_each(uint64_t dir, int (*fn)(void *arg, const char *name, size_t len, uint64_t nid), void *arg)
+int image_each(uint64_t dir, int (*fn)(void *arg, const char *name, size_t len, uint64_t nid),
+               void *arg)
 {
     const void *block;
     size_t len, count;
@@ -260,7 +264,8 @@ static struct inode *find_alive(uint64_t nid)
     return NULL;
 }
 
-static void fill_inode(struct inode *inode, const struct disk_inode *disk, bool extended, uint64_t nid)
+static void fill_inode(struct inode *inode, const struct disk_inode *disk, bool extended,
+                       uint64_t nid)
 {
     inode->nid = nid;
     inode->ino = nid;

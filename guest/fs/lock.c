@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* flock(2): an inode knows its exclusive holder and counts the shared ones. Who waits, waits for any lock to go. */
+/* flock(2): an inode knows its exclusive holder and counts the shared ones. Who waits, waits for
+ * any lock to go. */
 #include "lock.h"
 
 #include "../kernel/wait.h"

@@ -5,7 +5,8 @@
 
 struct file;
 
-/** lock_flock(): LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB: 0, -EWOULDBLOCK, -ERESTARTSYS, -EINVAL. */
+/** lock_flock(): LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB: 0, -EWOULDBLOCK, -ERESTARTSYS, -EINVAL.
+ */
 long lock_flock(struct file *file, unsigned operation);
 
 /** lock_drop(): the file is closed: its lock goes. */

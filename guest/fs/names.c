@@ -29,7 +29,8 @@ static int may_remove(const struct path *path)
     const struct inode *dir = path->dir->inode;
     if (!open_may(dir, 3))
         return -EACCES;
-    if (dir->mode & 01000 && process.uid && dir->uid != process.uid && path->found->inode->uid != process.uid)
+    if (dir->mode & 01000 && process.uid && dir->uid != process.uid &&
+        path->found->inode->uid != process.uid)
         return -EPERM;
     return 0;
 }
@@ -114,7 +115,8 @@ long sys_linkat(const uint64_t a[6])
     unsigned flags = (unsigned)a[4];
     if (flags & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    int rc = path_at((int)a[0], a[1], flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0, flags & AT_EMPTY_PATH, &from);
+    int rc = path_at((int)a[0], a[1], flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0,
+                     flags & AT_EMPTY_PATH, &from);
     if (rc < 0)
         return rc;
     rc = path_at((int)a[2], a[3], PATH_PARENT, false, &to);
@@ -182,7 +184,9 @@ static long unlink_at(int dirfd, uint64_t text, bool directory)
     if (rc < 0)
         return rc;
     if (path.dots && directory)
-        rc = path.found == tree_root() && !path.name_len ? -EBUSY : path.name_len == 2 ? -ENOTEMPTY : -EINVAL;
+        rc = path.found == tree_root() && !path.name_len ? -EBUSY
+             : path.name_len == 2                        ? -ENOTEMPTY
+                                                         : -EINVAL;
     else
         rc = path.dots ? -EISDIR : remove_name(&path, directory);
     path_done(&path);
@@ -245,7 +249,8 @@ static int rename_checked(struct path *from, struct path *to)
     return rc;
 }
 
-/* Two entries change places: each gets the other's inode. Entries of directories keep their children. */
+/* Two entries change places: each gets the other's inode. Entries of directories keep their
+ * children. */
 static int exchange(struct path *from, struct path *to)
 {
     if (!to->found)
@@ -268,7 +273,8 @@ static int exchange(struct path *from, struct path *to)
 static long rename_at(int fromfd, uint64_t from_text, int tofd, uint64_t to_text, unsigned flags)
 {
     struct path from, to;
-    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
     int rc = path_at(fromfd, from_text, PATH_PARENT, false, &from);
     if (rc < 0)

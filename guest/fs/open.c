@@ -10,9 +10,10 @@
 #include "regular.h"
 
 #define LARGEFILE 0100000u
-#define KNOWN_FLAGS                                                                                          \
-    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | FASYNC | O_DIRECT | \
-     LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | __O_SYNC | O_PATH | __O_TMPFILE)
+#define KNOWN_FLAGS                                                                                \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |         \
+     FASYNC | O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | __O_SYNC | \
+     O_PATH | __O_TMPFILE)
 
 const struct file_ops path_only_ops = {.seekable = false};
 const struct file_ops directory_ops = {.seekable = true};
@@ -55,7 +56,8 @@ int open_dentry(struct dentry *dentry, uint32_t flags, struct file **out)
         ops = device_ops(inode->rdev);
     if (!ops)
         return S_IS(inode->mode, S_IFREG) ? -EACCES : -ENXIO;
-    struct file *file = file_new(ops, inode, dentry, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
+    struct file *file = file_new(
+        ops, inode, dentry, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
     if (!file)
         return -ENOMEM;
     int rc = 0;
@@ -81,7 +83,8 @@ static int create(struct path *path, uint32_t mode)
         return -EACCES;
     if (!open_may(path->dir->inode, 3))
         return -EACCES;
-    struct inode *inode = inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->dir->inode->dev);
+    struct inode *inode =
+        inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->dir->inode->dev);
     if (!inode)
         return -ENOMEM;
     int rc = tree_add(path->dir, path->name, path->name_len, inode, &path->found);
@@ -95,7 +98,8 @@ static int open_unnamed(struct path *path, uint32_t flags, uint32_t mode, struct
         return -ENOTDIR;
     if ((flags & O_ACCMODE) == O_RDONLY)
         return -EINVAL;
-    struct inode *inode = inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->found->inode->dev);
+    struct inode *inode =
+        inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->found->inode->dev);
     if (!inode)
         return -ENOMEM;
     inode->nlink = 0;
@@ -105,7 +109,8 @@ static int open_unnamed(struct path *path, uint32_t flags, uint32_t mode, struct
 }
 
 /* A link whose target is not there yet, opened with O_CREAT: the target is made. */
-static int create_through(struct dentry *base, const char *text, uint32_t mode, unsigned walk, struct path *path)
+static int create_through(struct dentry *base, const char *text, uint32_t mode, unsigned walk,
+                          struct path *path)
 {
     struct path link;
     int rc = path_walk(base, text, walk & ~(unsigned)PATH_FOLLOW, &link);
@@ -124,7 +129,8 @@ static int create_through(struct dentry *base, const char *text, uint32_t mode, 
     return rc;
 }
 
-int open_at(struct dentry *base, const char *text, uint32_t flags, uint32_t mode, unsigned walk, struct file **out)
+int open_at(struct dentry *base, const char *text, uint32_t flags, uint32_t mode, unsigned walk,
+            struct file **out)
 {
     struct path path;
     bool excl = flags & O_CREAT && flags & O_EXCL;

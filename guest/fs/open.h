@@ -7,7 +7,8 @@
 #include "path.h"
 
 /** open_at(): as openat: 0 and a file with a reference. mode without what the umask takes. */
-int open_at(struct dentry *base, const char *text, uint32_t flags, uint32_t mode, unsigned walk, struct file **out);
+int open_at(struct dentry *base, const char *text, uint32_t flags, uint32_t mode, unsigned walk,
+            struct file **out);
 
 /** open_dentry(): opens what is already found. */
 int open_dentry(struct dentry *dentry, uint32_t flags, struct file **out);

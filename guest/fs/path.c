@@ -10,8 +10,8 @@
 #include "file.h"
 
 struct walk {
-    struct dentry *at;   /* a reference */
-    struct dentry *top;  /* what ".." and "/" do not leave */
+    struct dentry *at;  /* a reference */
+    struct dentry *top; /* what ".." and "/" do not leave */
     unsigned flags;
     int links;
 };
@@ -119,7 +119,8 @@ static int last_name(struct walk *walk, const char *name, size_t len, struct pat
     int rc = step(walk, name, len, go);
     if (rc == -ENOENT && !out->dots) {
         struct dentry *dangling;
-        /* A link to nothing: what is to be made is made where it points; its own name counts as there. */
+        /* A link to nothing: what is to be made is made where it points; its own name counts as
+         * there. */
         if (tree_lookup(out->dir, name, len, &dangling) == 0) {
             out->found = NULL;
             dentry_put(dangling);
@@ -153,7 +154,8 @@ static int walk_text(struct walk *walk, const char *text, struct path *last)
             last->slash = *end == '/';
             return last_name(walk, at, (size_t)(end - at), last);
         }
-        int rc = step(walk, at, (size_t)(end - at), *rest || *end == '/' || walk->flags & PATH_FOLLOW || !last);
+        int rc = step(walk, at, (size_t)(end - at),
+                      *rest || *end == '/' || walk->flags & PATH_FOLLOW || !last);
         if (rc < 0)
             return rc;
         at = end;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ordinary files. Reading takes a page from memory if one was written there, else from the image, else zeroes. The
- * first write to a page of the image copies that page.
+ * Ordinary files. Reading takes a page from memory if one was written there, else from the image,
+ * else zeroes. The first write to a page of the image copies that page.
  */
 #include "regular.h"
 
@@ -11,8 +11,8 @@
 #include "../mm/page.h"
 #include "image.h"
 
-#define SIZE_MAX_FILE  INT64_MAX
-#define PAGES_MAX      (1UL << 19) /* with content: 2 GiB */
+#define SIZE_MAX_FILE INT64_MAX
+#define PAGES_MAX     (1UL << 19) /* with content: 2 GiB */
 
 static paddr_t frame_of(const struct inode *inode, uint64_t index)
 {
@@ -24,7 +24,8 @@ static void content(const struct inode *inode, uint64_t index, const uint8_t **o
     const void *at;
     size_t len;
     *out_len = 0;
-    if (!inode->nid || index * PAGE_SIZE >= inode->image_size || image_page(inode->nid, index, &at, &len) < 0)
+    if (!inode->nid || index * PAGE_SIZE >= inode->image_size ||
+        image_page(inode->nid, index, &at, &len) < 0)
         return;
     *out = at;
     *out_len = min_u64(len, inode->image_size - index * PAGE_SIZE);
@@ -145,14 +146,16 @@ int regular_resize(struct inode *inode, uint64_t size)
 {
     if (size > SIZE_MAX_FILE)
         return -EFBIG;
-    if ((size < inode->size && inode->seals & F_SEAL_SHRINK) || (size > inode->size && inode->seals & F_SEAL_GROW))
+    if ((size < inode->size && inode->seals & F_SEAL_SHRINK) ||
+        (size > inode->size && inode->seals & F_SEAL_GROW))
         return -EPERM;
     if (size < inode->size) {
         drop_from(inode, page_up(size) >> PAGE_SHIFT);
         inode->image_size = min_u64(inode->image_size, size);
         paddr_t last = frame_of(inode, size >> PAGE_SHIFT);
         if (last && size & PAGE_MASK)
-            memset((uint8_t *)page_ptr(last) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+            memset((uint8_t *)page_ptr(last) + (size & PAGE_MASK), 0,
+                   PAGE_SIZE - (size & PAGE_MASK));
     }
     inode->size = size;
     inode_touch(inode);
@@ -209,7 +212,8 @@ int64_t regular_next(struct inode *inode, uint64_t at, bool data)
     return data ? -ENXIO : (int64_t)inode->size;
 }
 
-/* The image's own frame if the page is whole; else, once for all, a copy with zeroes behind the end. */
+/* The image's own frame if the page is whole; else, once for all, a copy with zeroes behind the
+ * end. */
 static int regular_frame(struct file *file, uint64_t index, bool write, paddr_t *out)
 {
     struct inode *inode = file->inode;
@@ -219,7 +223,8 @@ static int regular_frame(struct file *file, uint64_t index, bool write, paddr_t 
     size_t len = 0;
     content(inode, index, &at, &len);
     bool shared_later = file_writable(file) || !inode->nid;
-    if (!frame_of(inode, index) && !write && !shared_later && len == PAGE_SIZE && !(image_pa(at) & PAGE_MASK)) {
+    if (!frame_of(inode, index) && !write && !shared_later && len == PAGE_SIZE &&
+        !(image_pa(at) & PAGE_MASK)) {
         *out = image_pa(at);
         return 0;
     }

@@ -8,7 +8,8 @@
 
 extern const struct file_ops regular_ops;
 
-/** regular_resize(): sets the length; what is new reads as zero. 0, -EFBIG, -ENOMEM, -EPERM (sealed). */
+/** regular_resize(): sets the length; what is new reads as zero. 0, -EFBIG, -ENOMEM, -EPERM
+ * (sealed). */
 int regular_resize(struct inode *inode, uint64_t size);
 
 /** regular_allocate(): gives frames to a range (fallocate). */

@@ -36,7 +36,8 @@ static long transfer(struct file *file, bool write, uint64_t addr, size_t len, u
                 break;
             good += min_u64(step, len - good);
         }
-        bool at_end = !write && file->ops->frame && file->inode && S_IS(file->inode->mode, S_IFREG) && *pos >= file->inode->size;
+        bool at_end = !write && file->ops->frame && file->inode &&
+                      S_IS(file->inode->mode, S_IFREG) && *pos >= file->inode->size;
         if (at_end)
             return 0;
         if (!good || !file->ops->seekable)
@@ -115,7 +116,8 @@ static int vector_in(uint64_t addr, uint64_t count, struct iovec **out, size_t *
 }
 
 /* A message of several parts goes as one. */
-static long whole(struct file *file, bool write, const struct iovec *iov, uint64_t count, size_t total, uint64_t *pos)
+static long whole(struct file *file, bool write, const struct iovec *iov, uint64_t count,
+                  size_t total, uint64_t *pos)
 {
     for (uint64_t i = 0; i < count; i++) {
         if (!user_ok((uint64_t)iov[i].iov_base, iov[i].iov_len, !write))
@@ -128,7 +130,8 @@ static long whole(struct file *file, bool write, const struct iovec *iov, uint64
     for (uint64_t i = 0; write && i < count; at += iov[i].iov_len, i++)
         memcpy(at, iov[i].iov_base, iov[i].iov_len);
     file_get(file);
-    long rc = write ? file->ops->write(file, copy, total, pos) : file->ops->read(file, copy, total, pos);
+    long rc =
+        write ? file->ops->write(file, copy, total, pos) : file->ops->read(file, copy, total, pos);
     file_put(file);
     size_t left = rc > 0 && !write ? (size_t)rc : 0;
     at = copy;
@@ -221,7 +224,8 @@ long sys_pwritev2(const uint64_t a[6])
 }
 
 /* From one open file to another through a piece of the kernel's memory. */
-static long copy(struct file *from, uint64_t *from_pos, struct file *to, uint64_t *to_pos, size_t len)
+static long copy(struct file *from, uint64_t *from_pos, struct file *to, uint64_t *to_pos,
+                 size_t len)
 {
     char *part = heap_alloc(COPY_PART);
     if (!part)
@@ -283,7 +287,8 @@ long sys_copy_file_range(const uint64_t a[6])
         rc = check(to, true);
     if (rc < 0)
         return rc;
-    if (!S_IS(from->inode ? from->inode->mode : 0, S_IFREG) || !S_IS(to->inode ? to->inode->mode : 0, S_IFREG))
+    if (!S_IS(from->inode ? from->inode->mode : 0, S_IFREG) ||
+        !S_IS(to->inode ? to->inode->mode : 0, S_IFREG))
         return -EINVAL;
     if (to->flags & O_APPEND)
         return -EBADF;

@@ -15,7 +15,8 @@
 
 static uint64_t size_of(const struct inode *inode)
 {
-    return S_IS(inode->mode, S_IFDIR) && !inode->nid ? (inode->dev == DEV_PROC ? 0 : 4096) : inode->size;
+    return S_IS(inode->mode, S_IFDIR) && !inode->nid ? (inode->dev == DEV_PROC ? 0 : 4096)
+                                                     : inode->size;
 }
 
 static void fill_stat(const struct inode *inode, struct stat *to)
@@ -55,10 +56,12 @@ long sys_fstat(const uint64_t a[6])
 }
 
 /* For calls that take a directory and AT_EMPTY_PATH: the inode, with the path to give back. */
-static long inode_at(int dirfd, uint64_t text, unsigned flags, struct path *path, struct inode **out)
+static long inode_at(int dirfd, uint64_t text, unsigned flags, struct path *path,
+                     struct inode **out)
 {
     char first = 1;
-    if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD && (!text || (user_in(&first, text, 1) == 0 && !first))) {
+    if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD &&
+        (!text || (user_in(&first, text, 1) == 0 && !first))) {
         struct file *file = fd_get(dirfd);
         memset(path, 0, sizeof(*path));
         if (!file)
@@ -112,7 +115,8 @@ long sys_statx(const uint64_t a[6])
     struct path path;
     struct inode *inode;
     unsigned flags = (unsigned)a[2];
-    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE) ||
+    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
+                            AT_STATX_SYNC_TYPE) ||
         a[3] & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
         return -EINVAL;
     long rc = inode_at((int)a[0], a[1], flags, &path, &inode);

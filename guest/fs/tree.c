@@ -36,7 +36,8 @@ void dentry_put(struct dentry *dentry)
     }
 }
 
-static struct dentry *dentry_new(struct dentry *parent, const char *name, size_t len, struct inode *inode)
+static struct dentry *dentry_new(struct dentry *parent, const char *name, size_t len,
+                                 struct inode *inode)
 {
     struct dentry *dentry = heap_alloc(sizeof(*dentry));
     if (!dentry)
@@ -160,7 +161,8 @@ int tree_complete(struct dentry *dir)
     return rc;
 }
 
-int tree_add(struct dentry *dir, const char *name, size_t len, struct inode *inode, struct dentry **out)
+int tree_add(struct dentry *dir, const char *name, size_t len, struct inode *inode,
+             struct dentry **out)
 {
     int rc = tree_complete(dir);
     if (rc < 0)

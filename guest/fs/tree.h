@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tree of names. A dentry is a name in a directory; directories of the image are looked up name by name and become
- * complete, all their entries in memory, as soon as one is listed or changed. After that memory alone is true: there
- * are no whiteouts.
+ * The tree of names. A dentry is a name in a directory; directories of the image are looked up name
+ * by name and become complete, all their entries in memory, as soon as one is listed or changed.
+ * After that memory alone is true: there are no whiteouts.
  */
 #ifndef SKERRY_GUEST_TREE_H
 #define SKERRY_GUEST_TREE_H
@@ -33,10 +33,13 @@ void dentry_put(struct dentry *dentry);
 /** tree_lookup(): the entry of a name in a directory, with a reference: 0, -ENOENT, -ENOMEM. */
 int tree_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **out);
 
-/** tree_add(): a name for an inode (takes a reference of its own): 0 and, if wanted, the entry with a reference. */
-int tree_add(struct dentry *dir, const char *name, size_t len, struct inode *inode, struct dentry **out);
+/** tree_add(): a name for an inode (takes a reference of its own): 0 and, if wanted, the entry with
+ * a reference. */
+int tree_add(struct dentry *dir, const char *name, size_t len, struct inode *inode,
+             struct dentry **out);
 
-/** tree_remove(): takes an entry out of its directory; it lives on until the last reference goes. */
+/** tree_remove(): takes an entry out of its directory; it lives on until the last reference goes.
+ */
 int tree_remove(struct dentry *dentry);
 
 /** tree_complete(): brings all entries of an image's directory into memory. */
@@ -51,7 +54,8 @@ int tree_detached(const char *name, struct inode *inode, struct dentry **out);
 /** tree_is_empty(): whether a directory has no entry. */
 bool tree_is_empty(struct dentry *dir);
 
-/** tree_path(): the absolute path of an entry, with " (deleted)" if it is: its length or -ENAMETOOLONG. */
+/** tree_path(): the absolute path of an entry, with " (deleted)" if it is: its length or
+ * -ENAMETOOLONG. */
 long tree_path(struct dentry *dentry, char *to, size_t max);
 
 #endif

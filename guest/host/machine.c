@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The machine part hosted on Linux (see machine.h). The program's registers live in a signal frame: a system call (by
- * syscall user dispatch), a fault or a tick is a signal whose handler switches to the running thread's kernel stack;
- * going back is writing the registers into the frame and returning from the handler. The kernel's own system calls
- * pass because they come from this program's text.
+ * The machine part hosted on Linux (see machine.h). The program's registers live in a signal frame:
+ * a system call (by syscall user dispatch), a fault or a tick is a signal whose handler switches to
+ * the running thread's kernel stack; going back is writing the registers into the frame and
+ * returning from the handler. The kernel's own system calls pass because they come from this
+ * program's text.
  */
 #include "machine.h"
 
@@ -136,9 +137,12 @@ void arch_idle(uint64_t until_tsc)
     if (until_tsc != UINT64_MAX) {
         uint64_t now = __rdtsc();
         double ns = until_tsc > now ? (double)(until_tsc - now) / tsc_per_ns : 0;
-        struct timespec ts = {.tv_sec = (time_t)(ns / 1e9), .tv_nsec = (long)(ns - (double)(time_t)(ns / 1e9) * 1e9)};
+        struct timespec ts = {.tv_sec = (time_t)(ns / 1e9),
+                              .tv_nsec = (long)(ns - (double)(time_t)(ns / 1e9) * 1e9)};
         struct vm_ring *ring = &arch_shared()->rings[VM_STDIN];
-        struct pollfd in = {.fd = ring->producer_flags & VM_RING_CLOSED || ring->head != ring->tail ? -1 : 0, .events = POLLIN};
+        struct pollfd in = {
+            .fd = ring->producer_flags & VM_RING_CLOSED || ring->head != ring->tail ? -1 : 0,
+            .events = POLLIN};
         ppoll(&in, 1, &ts, NULL);
         ms = 0;
     } else if (arch_shared()->rings[VM_STDIN].producer_flags & VM_RING_CLOSED) {
@@ -163,8 +167,8 @@ void arch_exit(enum vm_exit_kind kind, uint32_t value)
     drain_all();
     if (getenv("GUEST_UNKNOWN_CALLS")) {
         for (unsigned i = 0; i < VM_UNKNOWN_CALLS && arch_shared()->unknown_call[i]; i++)
-            dprintf(2, "hosted guest: call %u unknown, %u times\n", arch_shared()->unknown_call[i] - 1,
-                    arch_shared()->unknown_count[i]);
+            dprintf(2, "hosted guest: call %u unknown, %u times\n",
+                    arch_shared()->unknown_call[i] - 1, arch_shared()->unknown_count[i]);
     }
     if (kind == VM_EXIT_SIGNAL) {
         signal((int)value, SIG_DFL);
@@ -186,8 +190,8 @@ void arch_panic(const struct regs *regs, const char *format, ...)
     vdprintf(2, format, args);
     va_end(args);
     if (regs)
-        dprintf(2, " rip %lx rsp %lx rax %lx rdi %lx rsi %lx rdx %lx", regs->rip, regs->rsp, regs->rax, regs->rdi,
-                regs->rsi, regs->rdx);
+        dprintf(2, " rip %lx rsp %lx rax %lx rdi %lx rsi %lx rdx %lx", regs->rip, regs->rsp,
+                regs->rax, regs->rdi, regs->rsi, regs->rdx);
     dprintf(2, "\n");
     _exit(125);
 }
@@ -196,14 +200,16 @@ void arch_panic(const struct regs *regs, const char *format, ...)
 
 static int host_prot(unsigned prot)
 {
-    return (prot & ARCH_R ? PROT_READ : 0) | (prot & ARCH_W ? PROT_WRITE : 0) | (prot & ARCH_X ? PROT_EXEC : 0);
+    return (prot & ARCH_R ? PROT_READ : 0) | (prot & ARCH_W ? PROT_WRITE : 0) |
+           (prot & ARCH_X ? PROT_EXEC : 0);
 }
 
 int arch_map(uint64_t va, uint64_t pa, uint64_t pages, unsigned prot)
 {
     bool image = pa >= VM_IMAGE_GPA;
-    void *at = mmap((void *)va, pages * 4096, host_prot(prot), MAP_FIXED | (image ? MAP_PRIVATE : MAP_SHARED),
-                    image ? image_fd : ram_fd, (off_t)(image ? pa - VM_IMAGE_GPA : pa));
+    void *at = mmap((void *)va, pages * 4096, host_prot(prot),
+                    MAP_FIXED | (image ? MAP_PRIVATE : MAP_SHARED), image ? image_fd : ram_fd,
+                    (off_t)(image ? pa - VM_IMAGE_GPA : pa));
     if (at == MAP_FAILED)
         arch_panic(NULL, "mmap of %lx: %s", va, strerror(errno));
     for (uint64_t i = 0; i < pages; i++)
@@ -332,18 +338,22 @@ static const struct {
     int frame;
     size_t regs;
 } registers[] = {
-    {REG_R15, offsetof(struct regs, r15)}, {REG_R14, offsetof(struct regs, r14)}, {REG_R13, offsetof(struct regs, r13)},
-    {REG_R12, offsetof(struct regs, r12)}, {REG_RBP, offsetof(struct regs, rbp)}, {REG_RBX, offsetof(struct regs, rbx)},
-    {REG_R11, offsetof(struct regs, r11)}, {REG_R10, offsetof(struct regs, r10)}, {REG_R9, offsetof(struct regs, r9)},
-    {REG_R8, offsetof(struct regs, r8)},   {REG_RAX, offsetof(struct regs, rax)}, {REG_RCX, offsetof(struct regs, rcx)},
-    {REG_RDX, offsetof(struct regs, rdx)}, {REG_RSI, offsetof(struct regs, rsi)}, {REG_RDI, offsetof(struct regs, rdi)},
-    {REG_RIP, offsetof(struct regs, rip)}, {REG_EFL, offsetof(struct regs, rflags)}, {REG_RSP, offsetof(struct regs, rsp)},
+    {REG_R15, offsetof(struct regs, r15)},    {REG_R14, offsetof(struct regs, r14)},
+    {REG_R13, offsetof(struct regs, r13)},    {REG_R12, offsetof(struct regs, r12)},
+    {REG_RBP, offsetof(struct regs, rbp)},    {REG_RBX, offsetof(struct regs, rbx)},
+    {REG_R11, offsetof(struct regs, r11)},    {REG_R10, offsetof(struct regs, r10)},
+    {REG_R9, offsetof(struct regs, r9)},      {REG_R8, offsetof(struct regs, r8)},
+    {REG_RAX, offsetof(struct regs, rax)},    {REG_RCX, offsetof(struct regs, rcx)},
+    {REG_RDX, offsetof(struct regs, rdx)},    {REG_RSI, offsetof(struct regs, rsi)},
+    {REG_RDI, offsetof(struct regs, rdi)},    {REG_RIP, offsetof(struct regs, rip)},
+    {REG_EFL, offsetof(struct regs, rflags)}, {REG_RSP, offsetof(struct regs, rsp)},
 };
 
 void arch_enter_user(const struct regs *regs)
 {
     for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
-        memcpy(&cpu.frame->uc_mcontext.gregs[registers[i].frame], (const char *)regs + registers[i].regs, 8);
+        memcpy(&cpu.frame->uc_mcontext.gregs[registers[i].frame],
+               (const char *)regs + registers[i].regs, 8);
     uint64_t unused;
     machine_switch(&unused, cpu.back_sp);
     __builtin_unreachable();
@@ -363,7 +373,8 @@ static void enter_kernel(void *arg)
     } else if (cpu.signal == SIGVTALRM) {
         kernel_tick(&regs);
     } else {
-        kernel_fault(&regs, (unsigned)from[REG_TRAPNO], (uint64_t)from[REG_ERR], (uint64_t)from[REG_CR2]);
+        kernel_fault(&regs, (unsigned)from[REG_TRAPNO], (uint64_t)from[REG_ERR],
+                     (uint64_t)from[REG_CR2]);
     }
     arch_enter_user(&regs);
 }
@@ -377,7 +388,8 @@ static void boot_kernel(void *arg)
 static char boot_stack[BOOT_BYTES] __attribute__((aligned(64)));
 
 /* No stack protector here: until the first line has run, fs is the program's. */
-__attribute__((optimize("no-stack-protector"))) static void on_signal(int signal, siginfo_t *info, void *context)
+__attribute__((optimize("no-stack-protector"))) static void on_signal(int signal, siginfo_t *info,
+                                                                      void *context)
 {
     ucontext_t *frame = context;
     uint64_t fs = _readfsbase_u64(), gs = _readgsbase_u64();
@@ -392,7 +404,8 @@ __attribute__((optimize("no-stack-protector"))) static void on_signal(int signal
     }
     if (ours && signal != SIGUSR1) {
         dprintf(2, "guest kernel: signal %d at %lx (base %lx), address %llx\n", signal, rip,
-                (uint64_t)&__executable_start, (unsigned long long)frame->uc_mcontext.gregs[REG_CR2]);
+                (uint64_t)&__executable_start,
+                (unsigned long long)frame->uc_mcontext.gregs[REG_CR2]);
         _exit(125);
     }
     cpu.frame = frame;
@@ -437,10 +450,12 @@ void machine_init(uint64_t ram_bytes, int image, uint64_t image_bytes)
         exit(125);
     }
     must_map(ARCH_PHYS_VA, ram_bytes, ram_fd, PROT_READ | PROT_WRITE, MAP_SHARED);
-    must_map(TABLE_AT, TABLE_BYTES, -1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    must_map(TABLE_AT, TABLE_BYTES, -1, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     image_fd = image;
     if (image >= 0)
-        must_map(ARCH_PHYS_VA + VM_IMAGE_GPA, (image_bytes + 4095) & ~4095UL, image, PROT_READ, MAP_SHARED);
+        must_map(ARCH_PHYS_VA + VM_IMAGE_GPA, (image_bytes + 4095) & ~4095UL, image, PROT_READ,
+                 MAP_SHARED);
     struct vm_boot *boot = machine_boot_block();
     struct timespec mono, real, later;
     boot->magic = VM_ABI_MAGIC;
@@ -456,7 +471,8 @@ void machine_init(uint64_t ram_bytes, int image, uint64_t image_bytes)
     do
         clock_gettime(CLOCK_MONOTONIC, &later);
     while ((later.tv_sec - mono.tv_sec) * 1000000000L + later.tv_nsec - mono.tv_nsec < 10000000L);
-    uint64_t ns = (uint64_t)((later.tv_sec - mono.tv_sec) * 1000000000L + later.tv_nsec - mono.tv_nsec);
+    uint64_t ns =
+        (uint64_t)((later.tv_sec - mono.tv_sec) * 1000000000L + later.tv_nsec - mono.tv_nsec);
     tsc_per_ns = (double)(__rdtsc() - boot->tsc) / (double)ns;
     boot->tsc_hz = (uint64_t)(tsc_per_ns * 1e9);
     boot->mono_ns = (uint64_t)mono.tv_sec * 1000000000UL + (uint64_t)mono.tv_nsec;
@@ -475,7 +491,8 @@ struct vm_boot *machine_boot_block(void)
 void machine_run(void)
 {
     static char alt[ALT_BYTES];
-    static const int signals[] = {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGVTALRM, SIGUSR1};
+    static const int signals[] = {SIGSYS, SIGSEGV, SIGBUS,    SIGFPE,
+                                  SIGILL, SIGTRAP, SIGVTALRM, SIGUSR1};
     static char block = 1; /* SYSCALL_DISPATCH_FILTER_BLOCK */
     stack_t stack = {.ss_sp = alt, .ss_size = sizeof(alt)};
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
@@ -485,7 +502,8 @@ void machine_run(void)
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &action, NULL);
     uint64_t text = (uint64_t)&__executable_start;
-    if (prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, text, (uint64_t)&etext - text, &block) < 0) {
+    if (prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, text, (uint64_t)&etext - text, &block) <
+        0) {
         perror("hosted guest: syscall user dispatch");
         exit(125);
     }

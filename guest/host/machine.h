@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine part hosted on Linux: guest memory is a memfd, a page table entry an mmap, a system call instruction of
- * the program a SIGSYS. It runs real programs over the guest kernel without a VM, and lets unit tests call the kernel.
+ * The machine part hosted on Linux: guest memory is a memfd, a page table entry an mmap, a system
+ * call instruction of the program a SIGSYS. It runs real programs over the guest kernel without a
+ * VM, and lets unit tests call the kernel.
  */
 #ifndef SKERRY_GUEST_HOST_MACHINE_H
 #define SKERRY_GUEST_HOST_MACHINE_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * guest-hosted [--image FILE] [--ram MIB] [--trace] [--cwd DIR] PROGRAM [ARG...]
- * Runs one Linux program over the guest kernel as an ordinary process: no VM, no isolation, for tests of the kernel.
+ * Runs one Linux program over the guest kernel as an ordinary process: no VM, no isolation, for
+ * tests of the kernel.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,7 +49,8 @@ static void parse(int argc, char **argv, struct options *out)
     out->args = argv + i;
     out->count = argc - i;
     if (!out->count) {
-        fprintf(stderr, "usage: guest-hosted [--image FILE] [--ram MIB] [--trace] [--cwd DIR] PROGRAM [ARG...]\n");
+        fprintf(stderr, "usage: guest-hosted [--image FILE] [--ram MIB] [--trace] [--cwd DIR] "
+                        "PROGRAM [ARG...]\n");
         exit(125);
     }
 }

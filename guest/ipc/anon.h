@@ -5,7 +5,8 @@
 
 #include "../fs/file.h"
 
-/** anon_install(): a descriptor for data with these operations; on failure data is freed with ops->close's help. */
+/** anon_install(): a descriptor for data with these operations; on failure data is freed with
+ * ops->close's help. */
 long anon_install(const struct file_ops *ops, void *data, uint32_t flags, bool cloexec);
 
 /** file_poll(): what poll says of an open file: files without the operation are always ready. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * epoll. An item remembers how often its file's queue had been woken when it was last reported: edge-triggered items
- * are reported again only after another wake-up. A file that is closed takes its items with it when it is looked at.
+ * epoll. An item remembers how often its file's queue had been woken when it was last reported:
+ * edge-triggered items are reported again only after another wake-up. A file that is closed takes
+ * its items with it when it is looked at.
  */
 #include <asm/poll.h>
 #include <linux/eventpoll.h>
@@ -52,7 +53,8 @@ static uint32_t ready_of(struct item *item)
     if (item->off)
         return 0;
     uint32_t is = file_poll(item->file) & ((item->events & ~MODE_BITS) | ALWAYS);
-    if (item->events & EPOLLET && item->file->ops->waitq && item->seen == item->file->ops->waitq(item->file)->events)
+    if (item->events & EPOLLET && item->file->ops->waitq &&
+        item->seen == item->file->ops->waitq(item->file)->events)
         return 0;
     return is;
 }
@@ -92,7 +94,8 @@ static void epoll_close(struct file *file)
     heap_free(epoll);
 }
 
-static const struct file_ops epoll_ops = {.poll = epoll_poll, .waitq = epoll_waitq, .close = epoll_close};
+static const struct file_ops epoll_ops = {
+    .poll = epoll_poll, .waitq = epoll_waitq, .close = epoll_close};
 
 long sys_epoll_create1(const uint64_t a[6])
 {
@@ -156,7 +159,9 @@ long sys_epoll_ctl(const uint64_t a[6])
     struct item *item = find(epoll, fd);
     long rc = 0;
     switch (a[1]) {
-    case EPOLL_CTL_ADD: rc = item ? -EEXIST : add(epoll, fd, file, &event); break;
+    case EPOLL_CTL_ADD:
+        rc = item ? -EEXIST : add(epoll, fd, file, &event);
+        break;
     case EPOLL_CTL_DEL:
         if (!item)
             return -ENOENT;
@@ -170,7 +175,8 @@ long sys_epoll_ctl(const uint64_t a[6])
         item->seen = UINT64_MAX;
         item->off = false;
         break;
-    default: return -EINVAL;
+    default:
+        return -EINVAL;
     }
     if (rc == 0)
         waitq_wake(&epoll->queue);
@@ -221,7 +227,8 @@ static long wait_items(struct epoll *epoll, struct epoll_event *out, int max, ui
         }
         size_t holds = 0;
         wait_join(&epoll->queue, &nodes[joined++]);
-        for (struct list *at = epoll->items.next; at != &epoll->items && joined <= count; at = at->next) {
+        for (struct list *at = epoll->items.next; at != &epoll->items && joined <= count;
+             at = at->next) {
             struct file *file = container_of(at, struct item, link)->file;
             if (!file->ops->waitq)
                 continue;
@@ -269,7 +276,8 @@ static long epoll_wait_until(int fd, uint64_t to, int max, uint64_t deadline)
 long sys_epoll_wait(const uint64_t a[6])
 {
     int ms = (int)a[3];
-    return epoll_wait_until((int)a[0], a[1], (int)a[2], ms < 0 ? NEVER : call_deadline((uint64_t)ms * 1000000));
+    return epoll_wait_until((int)a[0], a[1], (int)a[2],
+                            ms < 0 ? NEVER : call_deadline((uint64_t)ms * 1000000));
 }
 
 long sys_epoll_pwait(const uint64_t a[6])

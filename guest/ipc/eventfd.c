@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* eventfd, timerfd, signalfd and memfd_create: descriptors for a counter, a clock, signals and memory. */
+/* eventfd, timerfd, signalfd and memfd_create: descriptors for a counter, a clock, signals and
+ * memory. */
 #include <asm/poll.h>
 #include <linux/memfd.h>
 #include <linux/signalfd.h>
@@ -111,7 +112,8 @@ static long event_write(struct file *file, const void *from, size_t len, uint64_
 static unsigned event_poll(struct file *file)
 {
     struct counter *counter = file->data;
-    return (counter->value ? POLLIN | POLLRDNORM : 0) | (counter->value < UINT64_MAX - 1 ? POLLOUT | POLLWRNORM : 0);
+    return (counter->value ? POLLIN | POLLRDNORM : 0) |
+           (counter->value < UINT64_MAX - 1 ? POLLOUT | POLLWRNORM : 0);
 }
 
 static void counter_close(struct file *file)
@@ -153,7 +155,8 @@ static void clock_fires(struct timer *timer)
     uint64_t now = time_mono_ns();
     counter->value++;
     if (counter->interval_ns) {
-        uint64_t late = now > timer->deadline_ns ? (now - timer->deadline_ns) / counter->interval_ns : 0;
+        uint64_t late =
+            now > timer->deadline_ns ? (now - timer->deadline_ns) / counter->interval_ns : 0;
         counter->value += late;
         timer_start(timer, timer->deadline_ns + (late + 1) * counter->interval_ns);
     }
@@ -198,9 +201,11 @@ static void clock_left(const struct counter *counter, struct __kernel_itimerspec
     bool runs = !list_empty(&counter->timer.link);
     uint64_t now = time_mono_ns(), at = counter->timer.deadline_ns;
     uint64_t left = !runs ? 0 : at > now ? at - now : 1;
-    out->it_value = (struct __kernel_timespec){.tv_sec = (int64_t)(left / NS_PER_S), .tv_nsec = (int64_t)(left % NS_PER_S)};
-    out->it_interval = (struct __kernel_timespec){.tv_sec = (int64_t)(counter->interval_ns / NS_PER_S),
-                                                  .tv_nsec = (int64_t)(counter->interval_ns % NS_PER_S)};
+    out->it_value = (struct __kernel_timespec){.tv_sec = (int64_t)(left / NS_PER_S),
+                                               .tv_nsec = (int64_t)(left % NS_PER_S)};
+    out->it_interval =
+        (struct __kernel_timespec){.tv_sec = (int64_t)(counter->interval_ns / NS_PER_S),
+                                   .tv_nsec = (int64_t)(counter->interval_ns % NS_PER_S)};
 }
 
 static struct counter *clock_of(int fd, long *out_error)
@@ -216,8 +221,9 @@ long sys_timerfd_settime(const uint64_t a[6])
     struct __kernel_itimerspec new, old;
     if (user_in(&new, a[2], sizeof(new)) < 0)
         return -EFAULT;
-    if (a[1] & ~(uint64_t)(TFD_ABSTIME | TFD_CANCEL) || new.it_value.tv_sec < 0 || new.it_interval.tv_sec < 0 ||
-        (uint64_t)new.it_value.tv_nsec >= NS_PER_S || (uint64_t)new.it_interval.tv_nsec >= NS_PER_S)
+    if (a[1] & ~(uint64_t)(TFD_ABSTIME | TFD_CANCEL) || new.it_value.tv_sec < 0 ||
+        new.it_interval.tv_sec < 0 || (uint64_t) new.it_value.tv_nsec >= NS_PER_S ||
+        (uint64_t) new.it_interval.tv_nsec >= NS_PER_S)
         return -EINVAL;
     struct counter *counter = clock_of((int)a[0], &error);
     if (!counter)

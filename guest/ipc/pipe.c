@@ -175,10 +175,14 @@ static long pipe_ioctl(struct file *file, unsigned cmd, uint64_t arg)
     struct pipe *pipe = file->data;
     int used = (int)stream_used(pipe->stream);
     switch (cmd) {
-    case FIONREAD: return user_out(arg, &used, sizeof(used));
-    case F_GETPIPE_SZ: return (long)pipe->stream->size;
-    case F_SETPIPE_SZ: return resize(pipe->stream, arg);
-    default: return -ENOTTY;
+    case FIONREAD:
+        return user_out(arg, &used, sizeof(used));
+    case F_GETPIPE_SZ:
+        return (long)pipe->stream->size;
+    case F_SETPIPE_SZ:
+        return resize(pipe->stream, arg);
+    default:
+        return -ENOTTY;
     }
 }
 
@@ -228,8 +232,10 @@ static long pipe_make(uint64_t to, uint32_t flags)
     pipe->stream = stream_new(&pipe->queue, STREAM_BYTES);
     if (!pipe->stream)
         goto fail;
-    struct file *reader = file_new(&pipe_ops, inode, NULL, O_RDONLY | (flags & (O_NONBLOCK | O_DIRECT)));
-    struct file *writer = file_new(&pipe_ops, inode, NULL, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+    struct file *reader =
+        file_new(&pipe_ops, inode, NULL, O_RDONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+    struct file *writer =
+        file_new(&pipe_ops, inode, NULL, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
     if (!reader || !writer) {
         heap_free(reader);
         heap_free(writer);

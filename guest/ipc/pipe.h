@@ -22,7 +22,8 @@ void stream_free(struct stream *stream);
 /** stream_read(): at least one byte, 0 at the end, -EAGAIN, -ERESTARTSYS. peek leaves the bytes. */
 long stream_read(struct stream *stream, void *to, size_t len, bool nonblock, bool peek);
 
-/** stream_write(): all of it, in one piece up to 4096 bytes; what was written, -EPIPE, -EAGAIN, -ERESTARTSYS. */
+/** stream_write(): all of it, in one piece up to 4096 bytes; what was written, -EPIPE, -EAGAIN,
+ * -ERESTARTSYS. */
 long stream_write(struct stream *stream, const void *from, size_t len, bool nonblock);
 
 static inline uint32_t stream_used(const struct stream *stream)

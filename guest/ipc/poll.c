@@ -38,7 +38,8 @@ static int join(const struct pollfd *fds, unsigned count, struct wait_node *node
     return joined;
 }
 
-/* How many are ready; 0 at the deadline; -ERESTARTNOHAND. The files are held while their queues are joined. */
+/* How many are ready; 0 at the deadline; -ERESTARTNOHAND. The files are held while their queues are
+ * joined. */
 static int poll_until(struct pollfd *fds, unsigned count, uint64_t deadline)
 {
     struct wait_node *nodes = heap_alloc((count + 1) * sizeof(*nodes));
@@ -150,7 +151,8 @@ long sys_ppoll(const uint64_t a[6])
 
 static long select_sets(unsigned count, uint64_t sets[3][16], uint64_t deadline)
 {
-    static const unsigned asks[3] = {POLLIN | POLLRDNORM | POLLRDBAND, POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI};
+    static const unsigned asks[3] = {POLLIN | POLLRDNORM | POLLRDBAND,
+                                     POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI};
     static const unsigned means[3] = {SET_READ, SET_WRITE, SET_OTHER};
     struct pollfd *fds = heap_alloc(count * sizeof(*fds) + 1);
     if (!fds)

@@ -1,61 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Socket pairs of AF_UNIX: streams are two byte streams, datagrams and seqpackets two queues of messages. Other
- * families answer EAFNOSUPPORT: there is no network in this guest. Sockets of AF_UNIX that are not a pair can be made
- * and find nobody to connect to.
+ * System calls on sockets. There are pairs of AF_UNIX; other families answer EAFNOSUPPORT: there is
+ * no network in this guest. Sockets of AF_UNIX that are not a pair can be made and find nobody to
+ * connect to.
  */
-#include <asm/ioctls.h>
-#include <asm/poll.h>
 #include <asm/socket.h>
-#include <linux/net.h>
-#include <linux/socket.h>
 #include <linux/uio.h>
 
 #include "../fs/inode.h"
 #include "../kernel/call.h"
 #include "../kernel/process.h"
-#include "../kernel/thread.h"
 #include "../mm/heap.h"
 #include "../mm/space.h"
-#include "pipe.h"
+#include "pair.h"
 
-#define FAMILY_UNIX   1
-#define KIND_STREAM   1u
-#define KIND_DGRAM    2u
-#define KIND_PACKETS  5u
-#define BUFFER_BYTES  212992u
-#define MSG_PEEK      0x2u
-#define MSG_TRUNC     0x20u
-#define MSG_DONTWAIT  0x40u
-#define MSG_WAITALL   0x100u
-#define MSG_NOSIGNAL  0x4000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
-#define RIGHTS        1
-#define RIGHTS_MAX    253
-
-struct message {
-    struct list link;
-    size_t len;
-    uint32_t rights;
-    struct file **files;
-    uint8_t data[];
-};
-
-struct side {
-    struct stream *in; /* of a stream */
-    struct list messages;
-    size_t queued;
-    bool open, no_read, no_write;
-    int fd_passed;
-};
-
-struct pair {
-    struct waitq queue;
-    struct side sides[2];
-    unsigned kind, ends;
-    bool alone; /* made by socket(): has no other side */
-    struct list passed; /* files that travel with a stream's bytes */
-};
+#define RIGHTS           1
+#define RIGHTS_MAX       253
 
 struct socket_header { /* struct msghdr as the system call has it */
     uint64_t name;
@@ -69,253 +30,21 @@ struct control_header {
     int32_t level, type;
 };
 
-static const struct file_ops pair_ops;
-
-static struct pair *pair_of(const struct file *file)
-{
-    return file->data;
-}
-
-static struct side *mine(const struct file *file)
-{
-    return &pair_of(file)->sides[file->extra];
-}
-
-static struct side *other(const struct file *file)
-{
-    return &pair_of(file)->sides[1 - file->extra];
-}
-
-static void message_free(struct message *message)
-{
-    for (uint32_t i = 0; i < message->rights; i++)
-        file_put(message->files[i]);
-    heap_free(message->files);
-    heap_free(message);
-}
-
-static long broken(unsigned flags)
-{
-    if (!(flags & MSG_NOSIGNAL))
-        signal_send_simple(current, SIGPIPE, 0);
-    return -EPIPE;
-}
-
-static long send_message(struct file *file, const void *from, size_t len, unsigned flags, struct file **files,
-                         uint32_t rights)
-{
-    struct side *to = other(file);
-    bool nonblock = file->flags & O_NONBLOCK || flags & MSG_DONTWAIT;
-    if (len > BUFFER_BYTES - 32)
-        return -EMSGSIZE;
-    if (pair_of(file)->alone)
-        return -ENOTCONN;
-    for (;;) {
-        if (mine(file)->no_write)
-            return broken(flags);
-        if (!to->open || to->no_read)
-            return pair_of(file)->kind == KIND_DGRAM ? -ECONNREFUSED : broken(flags);
-        if (to->queued + len <= BUFFER_BYTES && (!to->queued || to->queued + len + 512 <= BUFFER_BYTES))
-            break;
-        if (nonblock)
-            return -EAGAIN;
-        int rc = wait_on(&pair_of(file)->queue, NEVER);
-        if (rc < 0)
-            return rc;
-    }
-    struct message *message = heap_alloc(sizeof(*message) + len);
-    if (!message)
-        return -ENOBUFS;
-    message->len = len;
-    message->files = files;
-    message->rights = rights;
-    memcpy(message->data, from, len);
-    to->queued += len + 512;
-    list_add_tail(&to->messages, &message->link);
-    waitq_wake(&pair_of(file)->queue);
-    return (long)len;
-}
-
-/* The next message, or NULL with the reason. It stays in the queue. */
-static struct message *next_message(struct file *file, unsigned flags, long *out_rc)
-{
-    bool nonblock = file->flags & O_NONBLOCK || flags & MSG_DONTWAIT;
-    for (;;) {
-        if (!list_empty(&mine(file)->messages))
-            return container_of(mine(file)->messages.next, struct message, link);
-        *out_rc = 0;
-        bool over = mine(file)->no_read || (pair_of(file)->kind != KIND_DGRAM && (!other(file)->open || other(file)->no_write));
-        if (over)
-            return NULL;
-        *out_rc = -EAGAIN;
-        if (nonblock)
-            return NULL;
-        *out_rc = wait_on(&pair_of(file)->queue, NEVER);
-        if (*out_rc < 0)
-            return NULL;
-    }
-}
-
-static void message_done(struct file *file, struct message *message)
-{
-    mine(file)->queued -= message->len + 512;
-    list_del(&message->link);
-    message_free(message);
-    waitq_wake(&pair_of(file)->queue);
-}
-
-static long stream_in(struct file *file, void *to, size_t len, unsigned flags)
-{
-    bool nonblock = file->flags & O_NONBLOCK || flags & MSG_DONTWAIT;
-    size_t done = 0;
-    do {
-        if (mine(file)->no_read && !stream_used(mine(file)->in))
-            break;
-        long rc = stream_read(mine(file)->in, (uint8_t *)to + done, len - done, nonblock, flags & MSG_PEEK);
-        if (rc <= 0)
-            return done ? (long)done : rc;
-        done += (size_t)rc;
-    } while (flags & MSG_WAITALL && !(flags & MSG_PEEK) && done < len);
-    return (long)done;
-}
-
-static long stream_out(struct file *file, const void *from, size_t len, unsigned flags)
-{
-    if (pair_of(file)->alone)
-        return -ENOTCONN;
-    if (mine(file)->no_write || !other(file)->open || other(file)->no_read)
-        return broken(flags);
-    return stream_write(other(file)->in, from, len, file->flags & O_NONBLOCK || flags & MSG_DONTWAIT);
-}
-
-static long pair_read(struct file *file, void *to, size_t len, uint64_t *pos)
-{
-    (void)pos;
-    if (pair_of(file)->alone)
-        return pair_of(file)->kind == KIND_STREAM ? -EINVAL : pair_of(file)->kind == KIND_PACKETS ? -ENOTCONN : -EAGAIN;
-    if (pair_of(file)->kind == KIND_STREAM)
-        return stream_in(file, to, len, 0);
-    long rc = 0;
-    struct message *message = next_message(file, 0, &rc);
-    if (!message)
-        return rc;
-    size_t part = min_u64(len, message->len);
-    memcpy(to, message->data, part);
-    message_done(file, message);
-    return (long)part;
-}
-
-static long pair_write(struct file *file, const void *from, size_t len, uint64_t *pos)
-{
-    (void)pos;
-    if (pair_of(file)->kind == KIND_STREAM)
-        return stream_out(file, from, len, 0);
-    return send_message(file, from, len, 0, NULL, 0);
-}
-
-static unsigned pair_poll(struct file *file)
-{
-    struct side *in = mine(file), *out = other(file);
-    bool stream = pair_of(file)->kind == KIND_STREAM;
-    bool gone = !out->open && pair_of(file)->kind != KIND_DGRAM;
-    bool end = gone || in->no_read || out->no_write;
-    unsigned ready = 0;
-    if (end || (stream ? stream_used(in->in) > 0 : !list_empty(&in->messages)))
-        ready |= POLLIN | POLLRDNORM;
-    if (end)
-        ready |= POLLRDHUP;
-    if (gone || (in->no_read && in->no_write) || (in->no_write && out->no_write))
-        ready |= POLLHUP;
-    bool room = !out->open || (stream ? stream_used(out->in) < BUFFER_BYTES / 2 : out->queued < BUFFER_BYTES / 2);
-    return ready | (room ? POLLOUT | POLLWRNORM : 0);
-}
-
-static struct waitq *pair_waitq(struct file *file)
-{
-    return &pair_of(file)->queue;
-}
-
-static long pair_ioctl(struct file *file, unsigned cmd, uint64_t arg)
-{
-    if (cmd != FIONREAD)
-        return -ENOTTY;
-    struct side *in = mine(file);
-    int have = 0;
-    if (pair_of(file)->kind == KIND_STREAM)
-        have = (int)stream_used(in->in);
-    else if (!list_empty(&in->messages))
-        have = (int)container_of(in->messages.next, struct message, link)->len;
-    return user_out(arg, &have, sizeof(have));
-}
-
-static void pair_close(struct file *file)
-{
-    struct pair *pair = pair_of(file);
-    struct side *side = mine(file);
-    side->open = false;
-    if (pair->kind == KIND_STREAM) {
-        side->in->readers = 0;
-        other(file)->in->writers = 0;
-    }
-    waitq_wake(&pair->queue);
-    if (--pair->ends)
-        return;
-    for (int i = 0; i < 2; i++) {
-        stream_free(pair->sides[i].in);
-        while (!list_empty(&pair->sides[i].messages)) {
-            struct message *message = container_of(pair->sides[i].messages.next, struct message, link);
-            list_del(&message->link);
-            message_free(message);
-        }
-    }
-    heap_free(pair);
-}
-
-static const struct file_ops pair_ops = {
-    .read = pair_read,
-    .write = pair_write,
-    .poll = pair_poll,
-    .waitq = pair_waitq,
-    .ioctl = pair_ioctl,
-    .close = pair_close,
-    .whole = true,
-};
-
-static struct pair *pair_new(unsigned kind)
-{
-    struct pair *pair = heap_alloc(sizeof(*pair));
-    if (!pair)
-        return NULL;
-    waitq_init(&pair->queue);
-    pair->kind = kind;
-    for (int i = 0; i < 2; i++) {
-        list_init(&pair->sides[i].messages);
-        pair->sides[i].open = true;
-        if (kind != KIND_STREAM)
-            continue;
-        pair->sides[i].in = stream_new(&pair->queue, 1U << 18);
-        if (pair->sides[i].in)
-            continue;
-        stream_free(pair->sides[0].in);
-        heap_free(pair);
-        return NULL;
-    }
-    return pair;
-}
-
 static int kind_of(uint64_t type, uint32_t *out_flags)
 {
     unsigned kind = (unsigned)type & 0xf;
     *out_flags = (uint32_t)type & ~0xfu;
     if (*out_flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK))
         return -EINVAL;
-    return kind == KIND_STREAM || kind == KIND_DGRAM || kind == KIND_PACKETS ? (int)kind : -ESOCKTNOSUPPORT;
+    return kind == KIND_STREAM || kind == KIND_DGRAM || kind == KIND_PACKETS ? (int)kind
+                                                                             : -ESOCKTNOSUPPORT;
 }
 
 static long side_install(struct pair *pair, uint32_t flags, unsigned side)
 {
     struct inode *inode = inode_new(S_IFSOCK | 0777, DEV_SOCKET);
-    struct file *file = inode ? file_new(&pair_ops, inode, NULL, O_RDWR | (flags & O_NONBLOCK)) : NULL;
+    struct file *file =
+        inode ? file_new(&pair_ops, inode, NULL, O_RDWR | (flags & O_NONBLOCK)) : NULL;
     inode_put(inode);
     if (!file) {
         pair->ends--;
@@ -444,7 +173,8 @@ static long rights_in(const struct socket_header *header, struct file ***out, ui
     return 0;
 }
 
-static long gather(const struct socket_header *header, bool write, struct iovec iov[16], size_t *out_total)
+static long gather(const struct socket_header *header, bool write, struct iovec iov[16],
+                   size_t *out_total)
 {
     *out_total = 0;
     if (header->iov_count > 16)
@@ -494,9 +224,9 @@ long sys_sendmsg(const uint64_t a[6])
                 list_add_tail(&other(file)->messages, &message->link);
             }
         }
-        rc = stream_out(file, data, total, (unsigned)a[2]);
+        rc = pair_send(file, data, total, (unsigned)a[2]);
     } else if (rc == 0) {
-        rc = send_message(file, data, total, (unsigned)a[2], files, rights);
+        rc = message_send(file, data, total, (unsigned)a[2], files, rights);
         for (uint32_t i = 0; rc < 0 && i < rights; i++)
             file_put(files[i]);
         if (rc < 0)
@@ -523,7 +253,8 @@ static void rights_out(struct socket_header *header, struct message *message, bo
         if (fds[done] < 0)
             break;
     }
-    struct control_header control = {.len = sizeof(control) + done * sizeof(int), .level = SOL_SOCKET, .type = RIGHTS};
+    struct control_header control = {
+        .len = sizeof(control) + done * sizeof(int), .level = SOL_SOCKET, .type = RIGHTS};
     if (user_out(header->control, &control, sizeof(control)) == 0 &&
         user_out(header->control + sizeof(control), fds, done * sizeof(int)) == 0)
         header->control_len = min_u64(room, (control.len + 7) & ~7UL);
@@ -550,12 +281,12 @@ long sys_recvmsg(const uint64_t a[6])
     struct message *message = NULL;
     file_get(file);
     if (pair_of(file)->kind == KIND_STREAM) {
-        rc = stream_in(file, data, total, flags);
+        rc = pair_receive(file, data, total, flags);
         have = full = rc > 0 ? (size_t)rc : 0;
         if (rc > 0 && !list_empty(&mine(file)->messages))
             message = container_of(mine(file)->messages.next, struct message, link);
     } else {
-        message = next_message(file, flags, &rc);
+        message = message_next(file, flags, &rc);
         if (message) {
             full = message->len;
             have = min_u64(full, total);
@@ -600,8 +331,8 @@ long sys_sendto(const uint64_t a[6])
         return -EFAULT;
     file_get(file);
     rc = pair_of(file)->kind == KIND_STREAM
-             ? stream_out(file, (const void *)a[1], a[2], (unsigned)a[3])
-             : send_message(file, (const void *)a[1], a[2], (unsigned)a[3], NULL, 0);
+             ? pair_send(file, (const void *)a[1], a[2], (unsigned)a[3])
+             : message_send(file, (const void *)a[1], a[2], (unsigned)a[3], NULL, 0);
     file_put(file);
     return rc;
 }
@@ -620,9 +351,9 @@ long sys_recvfrom(const uint64_t a[6])
         return -EFAULT;
     file_get(file);
     if (pair_of(file)->kind == KIND_STREAM) {
-        rc = stream_in(file, (void *)a[1], a[2], flags);
+        rc = pair_receive(file, (void *)a[1], a[2], flags);
     } else {
-        struct message *message = next_message(file, flags, &rc);
+        struct message *message = message_next(file, flags, &rc);
         if (message) {
             size_t part = min_u64(a[2], message->len);
             memcpy((void *)a[1], message->data, part);
@@ -715,21 +446,30 @@ long sys_getsockopt(const uint64_t a[6])
         return -EOPNOTSUPP;
     int value;
     switch (a[2]) {
-    case SO_TYPE: value = (int)pair_of(file)->kind; break;
-    case SO_DOMAIN: value = FAMILY_UNIX; break;
+    case SO_TYPE:
+        value = (int)pair_of(file)->kind;
+        break;
+    case SO_DOMAIN:
+        value = FAMILY_UNIX;
+        break;
     case SO_SNDBUF:
-    case SO_RCVBUF: value = (int)BUFFER_BYTES; break;
+    case SO_RCVBUF:
+        value = (int)BUFFER_BYTES;
+        break;
     case SO_ERROR:
     case SO_PROTOCOL:
     case SO_ACCEPTCONN:
     case SO_KEEPALIVE:
-    case SO_REUSEADDR: value = 0; break;
+    case SO_REUSEADDR:
+        value = 0;
+        break;
     case SO_PEERCRED: {
         uint32_t cred[3] = {PROCESS_PID, process.uid, process.gid};
         uint32_t len = (uint32_t)min_u64(room, sizeof(cred));
         return user_out(a[3], cred, len) < 0 || user_out(a[4], &len, sizeof(len)) < 0 ? -EFAULT : 0;
     }
-    default: return -ENOPROTOOPT;
+    default:
+        return -ENOPROTOOPT;
     }
     uint32_t len = (uint32_t)min_u64(room, sizeof(value));
     return user_out(a[3], &value, len) < 0 || user_out(a[4], &len, sizeof(len)) < 0 ? -EFAULT : 0;
@@ -752,7 +492,9 @@ long sys_setsockopt(const uint64_t a[6])
     case SO_SNDBUF:
     case SO_RCVBUF:
     case SO_KEEPALIVE:
-    case SO_REUSEADDR: return 0; /* hints; there is nobody far away */
-    default: return -ENOPROTOOPT;
+    case SO_REUSEADDR:
+        return 0; /* hints; there is nobody far away */
+    default:
+        return -ENOPROTOOPT;
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Standard input and output as rings: the monitor fills and drains them on its own core. The guest rings the doorbell
- * when it has nothing else to do: stdin is empty, or an output ring is full. What the monitor writes into a ring is
- * checked no further than that copies stay inside: it rules over all of this memory anyway.
+ * Standard input and output as rings: the monitor fills and drains them on its own core. The guest
+ * rings the doorbell when it has nothing else to do: stdin is empty, or an output ring is full.
+ * What the monitor writes into a ring is checked no further than that copies stay inside: it rules
+ * over all of this memory anyway.
  */
 #include "stdio.h"
 
@@ -146,7 +147,9 @@ static unsigned stdio_ready(struct file *file)
         return POLLIN | POLLRDNORM;
     if (!stdin_closed())
         return 0;
-    return S_IS(file->inode->mode, S_IFREG) || S_IS(file->inode->mode, S_IFCHR) ? POLLIN | POLLRDNORM : POLLHUP;
+    return S_IS(file->inode->mode, S_IFREG) || S_IS(file->inode->mode, S_IFCHR)
+               ? POLLIN | POLLRDNORM
+               : POLLHUP;
 }
 
 static struct waitq *stdio_waitq(struct file *file)

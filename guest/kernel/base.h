@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every file of the guest kernel uses: integer types, error numbers, page arithmetic, intrusive lists and the
- * string functions. The numbers and structures of the Linux ABI come from the kernel's user-space headers
- * (linux/ and asm/), which need no C library.
+ * What every file of the guest kernel uses: integer types, error numbers, page arithmetic,
+ * intrusive lists and the string functions. The numbers and structures of the Linux ABI come from
+ * the kernel's user-space headers (linux/ and asm/), which need no C library.
  */
 #ifndef SKERRY_GUEST_BASE_H
 #define SKERRY_GUEST_BASE_H
@@ -13,18 +13,19 @@
 
 #include <asm/errno.h>
 
-#define PAGE_SIZE       4096UL
-#define PAGE_SHIFT      12
-#define PAGE_MASK       (PAGE_SIZE - 1)
-#define ARRAY_LEN(a)    (sizeof(a) / sizeof((a)[0]))
-#define NS_PER_S        1000000000UL
-#define NEVER           UINT64_MAX
+#define PAGE_SIZE    4096UL
+#define PAGE_SHIFT   12
+#define PAGE_MASK    (PAGE_SIZE - 1)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define NS_PER_S     1000000000UL
+#define NEVER        UINT64_MAX
 
 /* A guest-physical address. Not a pointer: page_ptr() makes one. */
 typedef uint64_t paddr_t;
 
-/* An interrupted call: it is started again when the signal had no handler or its handler has SA_RESTART. */
-#define ERESTARTSYS    512
+/* An interrupted call: it is started again when the signal had no handler or its handler has
+ * SA_RESTART. */
+#define ERESTARTSYS 512
 /* An interrupted call that is never started again after a handler ran. */
 #define ERESTARTNOHAND 514
 
@@ -84,7 +85,7 @@ static inline void list_del(struct list *node)
     list_init(node);
 }
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 void *memcpy(void *restrict to, const void *restrict from, size_t len);
 void *memmove(void *to, const void *from, size_t len);

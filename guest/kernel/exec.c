@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ELF files as the System V ABI and Linux load them: static, static-pie, and dynamic with an interpreter, or scripts that name one in
- * "#!". The stack holds arguments, environment and the auxiliary vector. There is no vDSO: libc then uses system calls for
- * clocks, and they are calls into this kernel.
+ * ELF files as the System V ABI and Linux load them: static, static-pie, and dynamic with an
+ * interpreter, or scripts that name one in
+ * "#!". The stack holds arguments, environment and the auxiliary vector. There is no vDSO: libc
+ * then uses system calls for clocks, and they are calls into this kernel.
  */
 #include "exec.h"
 
@@ -48,7 +49,8 @@ static int read_headers(struct file *file, struct object *object)
         return -ENOEXEC;
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
         header->e_machine != EM_X86_64 || (header->e_type != ET_EXEC && header->e_type != ET_DYN) ||
-        header->e_phentsize != sizeof(Elf64_Phdr) || !header->e_phnum || header->e_phnum > HEADERS_MAX)
+        header->e_phentsize != sizeof(Elf64_Phdr) || !header->e_phnum ||
+        header->e_phnum > HEADERS_MAX)
         return -ENOEXEC;
     size_t bytes = header->e_phnum * sizeof(Elf64_Phdr);
     if (read_at(file, object->programs, bytes, header->e_phoff) != (long)bytes)
@@ -67,10 +69,12 @@ static int read_headers(struct file *file, struct object *object)
 
 static uint32_t prot_of(uint32_t flags)
 {
-    return (flags & PF_R ? PROT_READ : 0U) | (flags & PF_W ? PROT_WRITE : 0U) | (flags & PF_X ? PROT_EXEC : 0U);
+    return (flags & PF_R ? PROT_READ : 0U) | (flags & PF_W ? PROT_WRITE : 0U) |
+           (flags & PF_X ? PROT_EXEC : 0U);
 }
 
-/* One segment: its pages of the file, then zeroes. What the last page of the file holds behind the segment is cleared. */
+/* One segment: its pages of the file, then zeroes. What the last page of the file holds behind the
+ * segment is cleared. */
 static int map_segment(struct file *file, const Elf64_Phdr *ph, uint64_t bias)
 {
     uint64_t start = page_down(bias + ph->p_vaddr), at = bias + ph->p_vaddr;
@@ -78,7 +82,10 @@ static int map_segment(struct file *file, const Elf64_Phdr *ph, uint64_t bias)
     if (ph->p_filesz > ph->p_memsz || end < start || start < VM_PROGRAM_LO || end > SPACE_MMAP ||
         ((ph->p_offset ^ ph->p_vaddr) & PAGE_MASK))
         return -ENOEXEC;
-    struct vma wish = {.start = start, .end = file_end, .prot = prot_of(ph->p_flags), .file = file,
+    struct vma wish = {.start = start,
+                       .end = file_end,
+                       .prot = prot_of(ph->p_flags),
+                       .file = file,
                        .offset = page_down(ph->p_offset)};
     int rc = ph->p_filesz ? space_map(&wish, true) : 0;
     if (rc == 0 && ph->p_memsz > ph->p_filesz && ph->p_filesz && ph->p_flags & PF_W) {
@@ -132,7 +139,8 @@ static int map_object(struct file *file, struct object *object)
     return 0;
 }
 
-/* "#!interpreter [argument]": puts both before the arguments. 1: the file to load is now args->at[0]. */
+/* "#!interpreter [argument]": puts both before the arguments. 1: the file to load is now
+ * args->at[0]. */
 static int script(struct file *file, const char *path, struct arguments *args, int depth)
 {
     char *line = args->lines[depth];
@@ -192,8 +200,8 @@ static void aux(uint64_t type, uint64_t value)
     process.auxv[process.auxv_count++] = value;
 }
 
-static void fill_aux(const struct object *program, const struct object *interpreter, uint64_t random, uint64_t platform,
-                     uint64_t name)
+static void fill_aux(const struct object *program, const struct object *interpreter,
+                     uint64_t random, uint64_t platform, uint64_t name)
 {
     uint32_t eax = 1, ebx, ecx = 0, edx;
     __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
@@ -225,7 +233,10 @@ static int map_stack(uint64_t bytes)
     bytes = min_u64(bytes, 200UL << 20);
     process.stack_top = SPACE_TOP;
     process.stack_bytes = bytes;
-    const struct vma wish = {.start = SPACE_TOP - bytes, .end = SPACE_TOP, .prot = PROT_READ | PROT_WRITE, .flags = VMA_STACK};
+    const struct vma wish = {.start = SPACE_TOP - bytes,
+                             .end = SPACE_TOP,
+                             .prot = PROT_READ | PROT_WRITE,
+                             .flags = VMA_STACK};
     int rc = space_map(&wish, false);
     return rc < 0 ? rc : space_populate(SPACE_TOP - STACK_FIRST, SPACE_TOP);
 }
@@ -244,8 +255,9 @@ static char *join(const char *const *at, size_t count, size_t *out_len)
     return text;
 }
 
-static int fill_stack(const struct arguments *args, const char *const *env, size_t env_count, const char *path,
-                      const struct object *program, const struct object *interpreter, uint64_t *out_sp)
+static int fill_stack(const struct arguments *args, const char *const *env, size_t env_count,
+                      const char *path, const struct object *program,
+                      const struct object *interpreter, uint64_t *out_sp)
 {
     struct stack stack = {.at = SPACE_TOP - 8};
     uint8_t seed[16];
@@ -253,7 +265,8 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
     process.environ = join(env, env_count, &process.environ_len);
     size_t words = args->count + env_count + 3 + ARRAY_LEN(process.auxv);
     size_t need = process.cmdline_len + process.environ_len + words * 8 + 8192;
-    if (need > process.stack_bytes / 4 * 3 || space_populate(page_down(SPACE_TOP - need), SPACE_TOP) < 0)
+    if (need > process.stack_bytes / 4 * 3 ||
+        space_populate(page_down(SPACE_TOP - need), SPACE_TOP) < 0)
         return -E2BIG;
     uint64_t name = push(&stack, path, strlen(path) + 1);
     uint64_t platform = push(&stack, "x86_64", 7);
@@ -279,7 +292,8 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
 }
 
 /* Splits the monitor's strings: arguments, then environment. */
-static int split(const struct vm_boot *boot, struct arguments *args, const char ***out_env, size_t *out_count)
+static int split(const struct vm_boot *boot, struct arguments *args, const char ***out_env,
+                 size_t *out_count)
 {
     const char *at = arch_phys(boot->strings_gpa), *end = at + boot->strings_bytes;
     const char **env = heap_alloc((boot->envc + 1) * sizeof(*env));
@@ -298,7 +312,8 @@ static int split(const struct vm_boot *boot, struct arguments *args, const char 
     return 0;
 }
 
-static int load(struct file *file, struct object *program, struct object **out_interpreter, uint64_t *out_entry)
+static int load(struct file *file, struct object *program, struct object **out_interpreter,
+                uint64_t *out_entry)
 {
     int rc = read_headers(file, program);
     if (rc == 0)
@@ -321,8 +336,8 @@ static int load(struct file *file, struct object *program, struct object **out_i
     return rc;
 }
 
-/* Behind a program that chose its place; else between what is mapped and the stack: a program that lies anywhere lies
- * at the top of what is mapped. */
+/* Behind a program that chose its place; else between what is mapped and the stack: a program that
+ * lies anywhere lies at the top of what is mapped. */
 static void place_brk(const struct object *program)
 {
     bool moved = program->header.e_type == ET_DYN;

@@ -6,7 +6,8 @@
 #include "../arch.h"
 #include "base.h"
 
-/** exec_start(): loads path and fills regs with its first state: 0, or why not (as execve says it). */
+/** exec_start(): loads path and fills regs with its first state: 0, or why not (as execve says it).
+ */
 int exec_start(const char *path, const struct vm_boot *boot, struct regs *regs);
 
 #endif

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The frame of a signal handler, as x86-64 Linux lays it: return address, ucontext, siginfo, and above them the state of
- * the FPU, whose reserved bytes say how much of it there is (arch/x86/include/uapi/asm/sigcontext.h).
+ * The frame of a signal handler, as x86-64 Linux lays it: return address, ucontext, siginfo, and
+ * above them the state of the FPU, whose reserved bytes say how much of it there is
+ * (arch/x86/include/uapi/asm/sigcontext.h).
  */
-#include <asm/sigcontext.h>
 #include "../arch.h"
 #include "../mm/space.h"
 #include "thread.h"
+#include <asm/sigcontext.h>
 
 #include <asm/ucontext.h> /* wants the types of signal.h */
 
-#define ACT_ONSTACK   0x08000000UL
-#define ALT_DISABLE   2u
+#define ACT_ONSTACK    0x08000000UL
+#define ALT_DISABLE    2u
 #define ALT_AUTODISARM (1u << 31)
-#define RED_ZONE      128
-#define FX_SW_AT      464 /* of the reserved bytes in the FXSAVE area */
-#define FLAGS_PROGRAM 0xcd5u /* arithmetic flags and DF */
+#define RED_ZONE       128
+#define FX_SW_AT       464    /* of the reserved bytes in the FXSAVE area */
+#define FLAGS_PROGRAM  0xcd5u /* arithmetic flags and DF */
 
 struct context {
     unsigned long flags;
@@ -88,7 +89,8 @@ int frame_build(struct regs *regs, const siginfo_t *info, const struct sigact *a
 {
     struct thread *thread = current;
     uint64_t sp = regs->rsp - RED_ZONE;
-    bool alt = action->flags & ACT_ONSTACK && !(thread->alt.flags & ALT_DISABLE) && !on_alt(thread, regs->rsp);
+    bool alt = action->flags & ACT_ONSTACK && !(thread->alt.flags & ALT_DISABLE) &&
+               !on_alt(thread, regs->rsp);
     if (alt)
         sp = thread->alt.sp + thread->alt.size;
     uint64_t fpu = (sp - arch_fpu_size() - FP_XSTATE_MAGIC2_SIZE) & ~63UL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Futexes (futex(2)): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Those with priority inheritance
- * answer ENOSYS: pthread_mutexattr_setprotocol then fails as POSIX allows.
+ * Futexes (futex(2)): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Those with
+ * priority inheritance answer ENOSYS: pthread_mutexattr_setprotocol then fails as POSIX allows.
  */
 #include "futex.h"
 
@@ -14,8 +14,8 @@
 #include "thread.h"
 
 #define COMMAND      0x7fu /* without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
-#define BUCKETS       64
-#define ROBUST_LIMIT  2048
+#define BUCKETS      64
+#define ROBUST_LIMIT 2048
 
 static struct list buckets[BUCKETS];
 
@@ -133,22 +133,46 @@ static int apply_op(uint64_t addr, uint32_t encoded, bool *out_true)
         return -EFAULT;
     uint32_t *at = (uint32_t *)addr, old = *at;
     switch (op) {
-    case FUTEX_OP_SET: *at = arg; break;
-    case FUTEX_OP_ADD: *at = old + arg; break;
-    case FUTEX_OP_OR: *at = old | arg; break;
-    case FUTEX_OP_ANDN: *at = old & ~arg; break;
-    case FUTEX_OP_XOR: *at = old ^ arg; break;
-    default: return -ENOSYS;
+    case FUTEX_OP_SET:
+        *at = arg;
+        break;
+    case FUTEX_OP_ADD:
+        *at = old + arg;
+        break;
+    case FUTEX_OP_OR:
+        *at = old | arg;
+        break;
+    case FUTEX_OP_ANDN:
+        *at = old & ~arg;
+        break;
+    case FUTEX_OP_XOR:
+        *at = old ^ arg;
+        break;
+    default:
+        return -ENOSYS;
     }
     int32_t was = (int32_t)old;
     switch (cmp) {
-    case FUTEX_OP_CMP_EQ: *out_true = was == with; break;
-    case FUTEX_OP_CMP_NE: *out_true = was != with; break;
-    case FUTEX_OP_CMP_LT: *out_true = was < with; break;
-    case FUTEX_OP_CMP_LE: *out_true = was <= with; break;
-    case FUTEX_OP_CMP_GT: *out_true = was > with; break;
-    case FUTEX_OP_CMP_GE: *out_true = was >= with; break;
-    default: return -ENOSYS;
+    case FUTEX_OP_CMP_EQ:
+        *out_true = was == with;
+        break;
+    case FUTEX_OP_CMP_NE:
+        *out_true = was != with;
+        break;
+    case FUTEX_OP_CMP_LT:
+        *out_true = was < with;
+        break;
+    case FUTEX_OP_CMP_LE:
+        *out_true = was <= with;
+        break;
+    case FUTEX_OP_CMP_GT:
+        *out_true = was > with;
+        break;
+    case FUTEX_OP_CMP_GE:
+        *out_true = was >= with;
+        break;
+    default:
+        return -ENOSYS;
     }
     return 0;
 }
@@ -211,10 +235,14 @@ long sys_futex(const uint64_t a[6])
             rc = -EINVAL;
         return rc < 0 ? rc : wake_key(key, (int)value < 1 ? 1 : (int)value, bits);
     }
-    case FUTEX_REQUEUE: return requeue(a[0], a[4], (int)value, (int)a[3], NULL);
-    case FUTEX_CMP_REQUEUE: return requeue(a[0], a[4], (int)value, (int)a[3], &expect);
-    case FUTEX_WAKE_OP: return wake_op(a[0], a[4], (int)value, (int)a[3], expect);
-    default: return -ENOSYS;
+    case FUTEX_REQUEUE:
+        return requeue(a[0], a[4], (int)value, (int)a[3], NULL);
+    case FUTEX_CMP_REQUEUE:
+        return requeue(a[0], a[4], (int)value, (int)a[3], &expect);
+    case FUTEX_WAKE_OP:
+        return wake_op(a[0], a[4], (int)value, (int)a[3], expect);
+    default:
+        return -ENOSYS;
     }
 }
 

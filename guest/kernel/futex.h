@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Futexes. One address space: the key is the address; memory shared twice is seen through its frame. */
+/* Futexes. One address space: the key is the address; memory shared twice is seen through its
+ * frame. */
 #ifndef SKERRY_GUEST_FUTEX_H
 #define SKERRY_GUEST_FUTEX_H
 

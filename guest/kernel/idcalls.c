@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* System calls that ask who and where one is, and for limits: one process, ids that never change. */
+/* System calls that ask who and where one is, and for limits: one process, ids that never change.
+ */
 #include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/sysinfo.h>
@@ -247,7 +248,7 @@ static long limit_call(uint64_t which, uint64_t new_at, uint64_t old_at)
         soft_limits[which] = new[0];
         hard_limits[which] = new[1];
         if (which == RLIMIT_NOFILE)
-            process.open_max = (uint32_t)new[0];
+            process.open_max = (uint32_t) new[0];
     }
     return old_at ? user_out(old_at, old, sizeof(old)) : 0;
 }

@@ -16,20 +16,20 @@
 #include "random.h"
 #include "thread.h"
 
-#define VECTOR_DIVIDE    0
-#define VECTOR_DEBUG     1
-#define VECTOR_BREAK     3
-#define VECTOR_OPCODE    6
-#define VECTOR_SEGMENT   12
-#define VECTOR_PROTECT   13
-#define VECTOR_PAGE      14
-#define VECTOR_X87       16
-#define VECTOR_ALIGN     17
-#define VECTOR_SIMD      19
-#define PF_WRITE         2u
-#define PF_FETCH         16u
-#define STATUS_NO_EXEC   127
-#define STATUS_NOT_EXEC  126
+#define VECTOR_DIVIDE   0
+#define VECTOR_DEBUG    1
+#define VECTOR_BREAK    3
+#define VECTOR_OPCODE   6
+#define VECTOR_SEGMENT  12
+#define VECTOR_PROTECT  13
+#define VECTOR_PAGE     14
+#define VECTOR_X87      16
+#define VECTOR_ALIGN    17
+#define VECTOR_SIMD     19
+#define PF_WRITE        2u
+#define PF_FETCH        16u
+#define STATUS_NO_EXEC  127
+#define STATUS_NOT_EXEC 126
 
 uint64_t kernel_page_alloc(void)
 {
@@ -149,7 +149,8 @@ static int find_program(const char *name, const struct vm_boot *boot, char out[5
             out[len] = '/';
             memcpy(out + len + 1, name, strlen(name) + 1);
             if (path_walk(NULL, out, PATH_FOLLOW, &path) == 0) {
-                bool runs = S_IS(path.found->inode->mode, S_IFREG) && open_may(path.found->inode, 1);
+                bool runs =
+                    S_IS(path.found->inode->mode, S_IFREG) && open_may(path.found->inode, 1);
                 path_done(&path);
                 if (runs)
                     return 0;
@@ -162,10 +163,16 @@ static int find_program(const char *name, const struct vm_boot *boot, char out[5
 
 static _Noreturn void refuse(const char *what, const char *path, int rc)
 {
-    static const char *const reasons[] = {[ENOENT] = "not found", [EACCES] = "not executable", [ENOEXEC] = "not an ELF file for x86-64",
-                                          [ENOMEM] = "not enough memory", [E2BIG] = "arguments too long", [ENOTDIR] = "not a directory",
-                                          [EINVAL] = "not valid", [ELOOP] = "too many links"};
-    const char *why = (size_t)-rc < ARRAY_LEN(reasons) && reasons[-rc] ? reasons[-rc] : "cannot be loaded";
+    static const char *const reasons[] = {[ENOENT] = "not found",
+                                          [EACCES] = "not executable",
+                                          [ENOEXEC] = "not an ELF file for x86-64",
+                                          [ENOMEM] = "not enough memory",
+                                          [E2BIG] = "arguments too long",
+                                          [ENOTDIR] = "not a directory",
+                                          [EINVAL] = "not valid",
+                                          [ELOOP] = "too many links"};
+    const char *why =
+        (size_t)-rc < ARRAY_LEN(reasons) && reasons[-rc] ? reasons[-rc] : "cannot be loaded";
     const char *parts[] = {"skerry: ", what, path, ": ", why, "\n"};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         struct file *file = fd_get(2);
@@ -214,7 +221,8 @@ void kernel_main(const struct vm_boot *boot)
     struct regs regs;
     int rc = 0;
     kernel_setup(boot);
-    const char *path = boot->program[0] ? boot->program : (const char *)arch_phys(boot->strings_gpa);
+    const char *path =
+        boot->program[0] ? boot->program : (const char *)arch_phys(boot->strings_gpa);
     char found[512];
     if (!boot->program_bytes && !strchr(path, '/')) {
         rc = find_program(path, boot, found);
@@ -243,11 +251,19 @@ static void page_fault(struct regs *regs, uint64_t error, uint64_t addr)
 {
     uint32_t want = error & PF_FETCH ? PROT_EXEC : error & PF_WRITE ? PROT_WRITE : PROT_READ;
     switch (space_fault(addr, want)) {
-    case FAULT_OK: return;
-    case FAULT_BUS: signal_fault(SIGBUS, BUS_ADRERR, addr, regs, VECTOR_PAGE, error); return;
-    case FAULT_ACCESS: signal_fault(SIGSEGV, SEGV_ACCERR, addr, regs, VECTOR_PAGE, error); return;
-    case FAULT_UNMAPPED: signal_fault(SIGSEGV, SEGV_MAPERR, addr, regs, VECTOR_PAGE, error); return;
-    case FAULT_MEMORY: arch_exit(VM_EXIT_OOM, 0);
+    case FAULT_OK:
+        return;
+    case FAULT_BUS:
+        signal_fault(SIGBUS, BUS_ADRERR, addr, regs, VECTOR_PAGE, error);
+        return;
+    case FAULT_ACCESS:
+        signal_fault(SIGSEGV, SEGV_ACCERR, addr, regs, VECTOR_PAGE, error);
+        return;
+    case FAULT_UNMAPPED:
+        signal_fault(SIGSEGV, SEGV_MAPERR, addr, regs, VECTOR_PAGE, error);
+        return;
+    case FAULT_MEMORY:
+        arch_exit(VM_EXIT_OOM, 0);
     }
 }
 
@@ -255,15 +271,31 @@ void kernel_fault(struct regs *regs, unsigned vector, uint64_t error, uint64_t c
 {
     current->regs = regs;
     switch (vector) {
-    case VECTOR_PAGE: page_fault(regs, error, cr2); break;
-    case VECTOR_DIVIDE: signal_fault(SIGFPE, FPE_INTDIV, regs->rip, regs, vector, error); break;
+    case VECTOR_PAGE:
+        page_fault(regs, error, cr2);
+        break;
+    case VECTOR_DIVIDE:
+        signal_fault(SIGFPE, FPE_INTDIV, regs->rip, regs, vector, error);
+        break;
     case VECTOR_X87:
-    case VECTOR_SIMD: signal_fault(SIGFPE, FPE_FLTINV, regs->rip, regs, vector, error); break;
-    case VECTOR_OPCODE: signal_fault(SIGILL, ILL_ILLOPN, regs->rip, regs, vector, error); break;
-    case VECTOR_DEBUG: signal_fault(SIGTRAP, TRAP_TRACE, regs->rip, regs, vector, error); break;
-    case VECTOR_BREAK: signal_fault(SIGTRAP, SI_KERNEL, 0, regs, vector, error); break;
-    case VECTOR_ALIGN: signal_fault(SIGBUS, BUS_ADRALN, 0, regs, vector, error); break;
-    default: signal_fault(SIGSEGV, SI_KERNEL, 0, regs, vector, error); break;
+    case VECTOR_SIMD:
+        signal_fault(SIGFPE, FPE_FLTINV, regs->rip, regs, vector, error);
+        break;
+    case VECTOR_OPCODE:
+        signal_fault(SIGILL, ILL_ILLOPN, regs->rip, regs, vector, error);
+        break;
+    case VECTOR_DEBUG:
+        signal_fault(SIGTRAP, TRAP_TRACE, regs->rip, regs, vector, error);
+        break;
+    case VECTOR_BREAK:
+        signal_fault(SIGTRAP, SI_KERNEL, 0, regs, vector, error);
+        break;
+    case VECTOR_ALIGN:
+        signal_fault(SIGBUS, BUS_ADRALN, 0, regs, vector, error);
+        break;
+    default:
+        signal_fault(SIGSEGV, SI_KERNEL, 0, regs, vector, error);
+        break;
     }
     thread_return(regs);
 }

@@ -34,7 +34,8 @@ extern struct process process;
 
 struct vm_boot;
 
-/** kernel_setup(): all of the boot but the program: clocks, memory, files, the first thread. Once. */
+/** kernel_setup(): all of the boot but the program: clocks, memory, files, the first thread. Once.
+ */
 void kernel_setup(const struct vm_boot *boot);
 
 #endif

@@ -7,17 +7,18 @@
 #include "process.h"
 #include "thread.h"
 
-#define UNBLOCKABLE  (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
-#define ALT_DISABLE  2u
-#define ALT_ONSTACK  1u
-#define ALT_DISARM   (1u << 31)
-#define ALT_MIN      2048
-#define ACT_KNOWN    0xdc000c07UL /* what Linux keeps of sa_flags */
+#define UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define ALT_DISABLE 2u
+#define ALT_ONSTACK 1u
+#define ALT_DISARM  (1u << 31)
+#define ALT_MIN     2048
+#define ACT_KNOWN   0xdc000c07UL /* what Linux keeps of sa_flags */
 
 static bool on_alt(void)
 {
     uint64_t sp = current->regs->rsp;
-    return !(current->alt.flags & ALT_DISARM) && sp > current->alt.sp && sp - current->alt.sp <= current->alt.size;
+    return !(current->alt.flags & ALT_DISARM) && sp > current->alt.sp &&
+           sp - current->alt.sp <= current->alt.size;
 }
 
 long sys_rt_sigaction(const uint64_t a[6])
@@ -49,10 +50,17 @@ long sys_rt_sigprocmask(const uint64_t a[6])
         if (user_in(&set, a[1], sizeof(set)) < 0)
             return -EFAULT;
         switch ((int)a[0]) {
-        case SIG_BLOCK: signal_set_mask(old | set); break;
-        case SIG_UNBLOCK: signal_set_mask(old & ~set); break;
-        case SIG_SETMASK: signal_set_mask(set); break;
-        default: return -EINVAL;
+        case SIG_BLOCK:
+            signal_set_mask(old | set);
+            break;
+        case SIG_UNBLOCK:
+            signal_set_mask(old & ~set);
+            break;
+        case SIG_SETMASK:
+            signal_set_mask(set);
+            break;
+        default:
+            return -EINVAL;
         }
     }
     return a[2] && user_out(a[2], &old, sizeof(old)) < 0 ? -EFAULT : 0;
@@ -115,7 +123,9 @@ long sys_rt_sigtimedwait(const uint64_t a[6])
         current->blocked = blocked;
         if (rc == -ETIMEDOUT) {
             signal = signal_take(set, &info);
-            return !signal ? -EAGAIN : a[1] && user_out(a[1], &info, sizeof(info)) < 0 ? -EFAULT : signal;
+            return !signal                                           ? -EAGAIN
+                   : a[1] && user_out(a[1], &info, sizeof(info)) < 0 ? -EFAULT
+                                                                     : signal;
         }
         if (rc < 0 && !((current->pending.set | signal_shared.set) & set))
             return -EINTR;
@@ -128,7 +138,9 @@ long sys_sigaltstack(const uint64_t a[6])
         uint64_t sp;
         int32_t flags, pad;
         uint64_t size;
-    } new, old = {.sp = current->alt.sp, .flags = (int32_t)current->alt.flags, .size = current->alt.size};
+    } new, old = {.sp = current->alt.sp,
+                  .flags = (int32_t)current->alt.flags,
+                  .size = current->alt.size};
     if (!(current->alt.flags & ALT_DISABLE) && on_alt())
         old.flags |= (int32_t)ALT_ONSTACK;
     if (a[0]) {
@@ -136,7 +148,7 @@ long sys_sigaltstack(const uint64_t a[6])
             return -EFAULT;
         if (!(current->alt.flags & ALT_DISABLE) && on_alt())
             return -EPERM;
-        uint32_t mode = (uint32_t)new.flags & ~ALT_DISARM;
+        uint32_t mode = (uint32_t) new.flags & ~ALT_DISARM;
         if (mode & ~(ALT_DISABLE | ALT_ONSTACK) || mode == (ALT_DISABLE | ALT_ONSTACK))
             return -EINVAL;
         if (mode & ALT_DISABLE)
@@ -144,7 +156,8 @@ long sys_sigaltstack(const uint64_t a[6])
         else if (new.size < ALT_MIN)
             return -ENOMEM;
         else
-            current->alt = (struct sigalt){.sp = new.sp, .size = new.size, .flags = (uint32_t)new.flags & ALT_DISARM};
+            current->alt = (struct sigalt){
+                .sp = new.sp, .size = new.size, .flags = (uint32_t) new.flags &ALT_DISARM};
     }
     return a[1] && user_out(a[1], &old, sizeof(old)) < 0 ? -EFAULT : 0;
 }

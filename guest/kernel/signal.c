@@ -8,15 +8,14 @@
 #include "process.h"
 #include "thread.h"
 
-#define ACT_SIGINFO   0x4UL
-#define ACT_RESTART   0x10000000UL
-#define ACT_NODEFER   0x40000000UL
-#define ACT_RESETHAND 0x80000000UL
-#define UNBLOCKABLE   (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
-#define IGNORED_BY_DEFAULT \
-    (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
-#define STOPS   (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
-#define QUEUED_MAX 4096
+#define ACT_SIGINFO        0x4UL
+#define ACT_RESTART        0x10000000UL
+#define ACT_NODEFER        0x40000000UL
+#define ACT_RESETHAND      0x80000000UL
+#define UNBLOCKABLE        (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define IGNORED_BY_DEFAULT (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
+#define STOPS              (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+#define QUEUED_MAX         4096
 
 struct sigact signal_actions[SIGNAL_COUNT + 1];
 struct sigqueue signal_shared = {.infos = {&signal_shared.infos, &signal_shared.infos}};
@@ -158,9 +157,11 @@ int signal_take(uint64_t set, siginfo_t *out)
     if (!(own | shared))
         return 0;
     /* Those of the CPU first, then the lowest number; the thread's own before the process's. */
-    uint64_t faults = SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS);
+    uint64_t faults = SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) |
+                      SIGBIT(SIGFPE) | SIGBIT(SIGSYS);
     if (own)
-        return take_from(&current->pending, __builtin_ctzll(own & faults ? own & faults : own) + 1, out);
+        return take_from(&current->pending, __builtin_ctzll(own & faults ? own & faults : own) + 1,
+                         out);
     return take_from(&signal_shared, __builtin_ctzll(shared) + 1, out);
 }
 
@@ -183,7 +184,8 @@ void signal_suspend_mask(uint64_t mask)
     current->blocked = mask & ~UNBLOCKABLE;
 }
 
-void signal_fault(int signal, int code, uint64_t addr, struct regs *regs, unsigned vector, uint64_t error)
+void signal_fault(int signal, int code, uint64_t addr, struct regs *regs, unsigned vector,
+                  uint64_t error)
 {
     siginfo_t info;
     memset(&info, 0, sizeof(info));

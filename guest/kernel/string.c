@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The string functions that the compiler may call and the kernel uses. Only the build for the machine links this file:
- * hosted builds have those of their C library.
+ * The string functions that the compiler may call and the kernel uses. Only the build for the
+ * machine links this file: hosted builds have those of their C library.
  */
 #include "base.h"
 

@@ -97,7 +97,8 @@ struct thread *thread_new(const struct regs *regs)
         return NULL;
     }
     thread->start = *regs;
-    arch_thread_init(&thread->arch, (uint64_t)page_ptr(thread->stack) + (PAGE_SIZE << THREAD_STACK_ORDER), begin,
+    arch_thread_init(&thread->arch,
+                     (uint64_t)page_ptr(thread->stack) + (PAGE_SIZE << THREAD_STACK_ORDER), begin,
                      thread);
     memcpy(thread->name, current->name, sizeof(thread->name));
     thread->blocked = current->blocked;
@@ -141,7 +142,8 @@ static void wait_for_world(void)
     stdio_poll();
 }
 
-/* Gives the CPU to the next that is ready; returns when the caller is ready and its turn has come. */
+/* Gives the CPU to the next that is ready; returns when the caller is ready and its turn has come.
+ */
 static void schedule(void)
 {
     while (list_empty(&ready)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads. One CPU: a thread runs until it blocks, or, where the machine part has a timer, until its slice is over and
- * it is in program code. Kernel code is never interrupted, so nothing here needs a lock.
+ * Threads. One CPU: a thread runs until it blocks, or, where the machine part has a timer, until
+ * its slice is over and it is in program code. Kernel code is never interrupted, so nothing here
+ * needs a lock.
  */
 #ifndef SKERRY_GUEST_THREAD_H
 #define SKERRY_GUEST_THREAD_H
@@ -23,8 +24,8 @@ struct thread {
     int tid;
     bool timed_out;
     struct timer sleep;
-    struct regs *regs;  /* of the program, during an entry */
-    struct regs start;  /* where a new one begins */
+    struct regs *regs; /* of the program, during an entry */
+    struct regs start; /* where a new one begins */
     paddr_t stack;
     void *fpu_block;
     char name[16];
@@ -53,7 +54,8 @@ extern struct list threads;
 /** thread_boot(): makes the flow of control of the boot the first thread. */
 int thread_boot(void);
 
-/** thread_new(): a thread that starts in the program with regs; not yet ready. NULL without memory. */
+/** thread_new(): a thread that starts in the program with regs; not yet ready. NULL without memory.
+ */
 struct thread *thread_new(const struct regs *regs);
 
 /** thread_ready(): it may run. */
@@ -73,7 +75,8 @@ _Noreturn void thread_exit(int status);
 _Noreturn void process_exit(int status);
 _Noreturn void process_kill(int signal);
 
-/** thread_return(): what is due before the program goes on: timers, a slice that is over, signals. */
+/** thread_return(): what is due before the program goes on: timers, a slice that is over, signals.
+ */
 void thread_return(struct regs *regs);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls on threads. A new thread shares everything (CLONE_VM | CLONE_THREAD); a new process cannot be: fork,
- * vfork and a clone without CLONE_THREAD answer EAGAIN, as a system at its limit of processes, and execve ENOSYS.
+ * System calls on threads. A new thread shares everything (CLONE_VM | CLONE_THREAD); a new process
+ * cannot be: fork, vfork and a clone without CLONE_THREAD answer EAGAIN, as a system at its limit
+ * of processes, and execve ENOSYS.
  */
 #include <asm/prctl.h>
 #include <linux/membarrier.h>
@@ -22,7 +23,8 @@ struct spawn {
 
 static long spawn(const struct spawn *want)
 {
-    if (want->flags & CLONE_THREAD && (want->flags & (CLONE_VM | CLONE_SIGHAND)) != (CLONE_VM | CLONE_SIGHAND))
+    if (want->flags & CLONE_THREAD &&
+        (want->flags & (CLONE_VM | CLONE_SIGHAND)) != (CLONE_VM | CLONE_SIGHAND))
         return -EINVAL;
     if ((want->flags & THREAD_FLAGS) != THREAD_FLAGS || thread_count() >= THREADS_MAX)
         return -EAGAIN;
@@ -49,7 +51,8 @@ static long spawn(const struct spawn *want)
 
 long sys_clone(const uint64_t a[6])
 {
-    const struct spawn want = {.flags = a[0], .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4]};
+    const struct spawn want = {
+        .flags = a[0], .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4]};
     return spawn(&want);
 }
 
@@ -64,8 +67,11 @@ long sys_clone3(const uint64_t a[6])
         return -EFAULT;
     if (args.exit_signal & ~0xffUL || (!args.stack) != (!args.stack_size) || args.set_tid_size)
         return -EINVAL;
-    const struct spawn want = {.flags = args.flags, .stack = args.stack ? args.stack + args.stack_size : 0, .tls = args.tls,
-                               .parent_tid = args.parent_tid, .child_tid = args.child_tid};
+    const struct spawn want = {.flags = args.flags,
+                               .stack = args.stack ? args.stack + args.stack_size : 0,
+                               .tls = args.tls,
+                               .parent_tid = args.parent_tid,
+                               .child_tid = args.child_tid};
     return spawn(&want);
 }
 
@@ -150,9 +156,14 @@ long sys_arch_prctl(const uint64_t a[6])
             return -EPERM;
         arch_gs_set(a[1]);
         return 0;
-    case ARCH_GET_FS: base = arch_fs_get(); return user_out(a[1], &base, sizeof(base));
-    case ARCH_GET_GS: base = arch_gs_get(); return user_out(a[1], &base, sizeof(base));
-    default: return -EINVAL;
+    case ARCH_GET_FS:
+        base = arch_fs_get();
+        return user_out(a[1], &base, sizeof(base));
+    case ARCH_GET_GS:
+        base = arch_gs_get();
+        return user_out(a[1], &base, sizeof(base));
+    default:
+        return -EINVAL;
     }
 }
 
@@ -206,7 +217,9 @@ long sys_sched_setscheduler(const uint64_t a[6])
         return -EFAULT;
     if (a[1] == SCHED_FIFO || a[1] == SCHED_RR)
         return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
-    return a[1] == SCHED_NORMAL || a[1] == SCHED_BATCH || a[1] == SCHED_IDLE ? (priority ? -EINVAL : 0) : -EINVAL;
+    return a[1] == SCHED_NORMAL || a[1] == SCHED_BATCH || a[1] == SCHED_IDLE
+               ? (priority ? -EINVAL : 0)
+               : -EINVAL;
 }
 
 long sys_sched_getparam(const uint64_t a[6])
@@ -229,12 +242,16 @@ long sys_sched_setparam(const uint64_t a[6])
 
 long sys_sched_get_priority_max(const uint64_t a[6])
 {
-    return a[0] == SCHED_FIFO || a[0] == SCHED_RR ? 99 : a[0] == 0 || a[0] == 3 || a[0] == 5 || a[0] == 6 ? 0 : -EINVAL;
+    return a[0] == SCHED_FIFO || a[0] == SCHED_RR             ? 99
+           : a[0] == 0 || a[0] == 3 || a[0] == 5 || a[0] == 6 ? 0
+                                                              : -EINVAL;
 }
 
 long sys_sched_get_priority_min(const uint64_t a[6])
 {
-    return a[0] == SCHED_FIFO || a[0] == SCHED_RR ? 1 : a[0] == 0 || a[0] == 3 || a[0] == 5 || a[0] == 6 ? 0 : -EINVAL;
+    return a[0] == SCHED_FIFO || a[0] == SCHED_RR             ? 1
+           : a[0] == 0 || a[0] == 3 || a[0] == 5 || a[0] == 6 ? 0
+                                                              : -EINVAL;
 }
 
 long sys_getcpu(const uint64_t a[6])
@@ -248,8 +265,10 @@ long sys_getcpu(const uint64_t a[6])
 /* One CPU: entering the kernel is barrier enough. */
 long sys_membarrier(const uint64_t a[6])
 {
-    const uint64_t have = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
-                          MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+    const uint64_t have = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+                          MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+                          MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+                          MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
     if (a[1])
         return -EINVAL;
     if (a[0] == MEMBARRIER_CMD_QUERY)
@@ -271,20 +290,30 @@ long sys_prctl(const uint64_t a[6])
         memcpy(current->name, name, sizeof(name));
         return 0;
     }
-    case PR_GET_NAME: return user_out(a[1], current->name, sizeof(current->name));
-    case PR_GET_DUMPABLE: return process.dumpable;
+    case PR_GET_NAME:
+        return user_out(a[1], current->name, sizeof(current->name));
+    case PR_GET_DUMPABLE:
+        return process.dumpable;
     case PR_SET_DUMPABLE:
         if (a[1] > 1)
             return -EINVAL;
         process.dumpable = a[1];
         return 0;
-    case PR_SET_PDEATHSIG: return a[1] > SIGNAL_COUNT ? -EINVAL : 0;
-    case PR_GET_NO_NEW_PRIVS: return a[1] || a[2] || a[3] || a[4] ? -EINVAL : 1;
-    case PR_SET_NO_NEW_PRIVS: return a[1] != 1 || a[2] || a[3] || a[4] ? -EINVAL : 0;
-    case PR_GET_SECCOMP: return 0;
-    case PR_GET_TIMERSLACK: return 50000;
-    case PR_SET_TIMERSLACK: return 0;
-    case PR_CAPBSET_READ: return a[1] > 40 ? -EINVAL : 0;
-    default: return -EINVAL;
+    case PR_SET_PDEATHSIG:
+        return a[1] > SIGNAL_COUNT ? -EINVAL : 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : 1;
+    case PR_SET_NO_NEW_PRIVS:
+        return a[1] != 1 || a[2] || a[3] || a[4] ? -EINVAL : 0;
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_GET_TIMERSLACK:
+        return 50000;
+    case PR_SET_TIMERSLACK:
+        return 0;
+    case PR_CAPBSET_READ:
+        return a[1] > 40 ? -EINVAL : 0;
+    default:
+        return -EINVAL;
     }
 }

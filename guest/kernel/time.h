@@ -21,12 +21,14 @@ int64_t time_real_offset_ns(void);
 /** time_tsc_of(): the counter's value at a time of the monotonic clock; NEVER stays NEVER. */
 uint64_t time_tsc_of(uint64_t mono_ns);
 
-/** timer_start(): fires once at deadline (moves a running one). timer_stop(): does nothing to one that does not run. */
+/** timer_start(): fires once at deadline (moves a running one). timer_stop(): does nothing to one
+ * that does not run. */
 void timer_start(struct timer *timer, uint64_t deadline_ns);
 void timer_stop(struct timer *timer);
 void timer_init(struct timer *timer, void (*fire)(struct timer *));
 
-/** timers_next(): deadline of the next timer, NEVER without one. timers_run(): fires what is due. */
+/** timers_next(): deadline of the next timer, NEVER without one. timers_run(): fires what is due.
+ */
 uint64_t timers_next(void);
 void timers_run(void);
 

@@ -51,18 +51,28 @@ static int clock_now(int clock, uint64_t *out)
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI: *out = time_real_ns(); return 0;
+    case CLOCK_TAI:
+        *out = time_real_ns();
+        return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME: *out = time_mono_ns(); return 0;
-    case CLOCK_PROCESS_CPUTIME_ID: *out = cpu_ns(); return 0;
-    case CLOCK_THREAD_CPUTIME_ID: *out = current->ran_ns + time_mono_ns() - current->run_since; return 0;
-    default: break;
+    case CLOCK_BOOTTIME:
+        *out = time_mono_ns();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+        *out = cpu_ns();
+        return 0;
+    case CLOCK_THREAD_CPUTIME_ID:
+        *out = current->ran_ns + time_mono_ns() - current->run_since;
+        return 0;
+    default:
+        break;
     }
     if (clock >= 0)
         return -EINVAL;
-    /* Clocks of a process or thread: ~id << 3, and what of it (clock_getcpuclockid, pthread_getcpuclockid). */
+    /* Clocks of a process or thread: ~id << 3, and what of it (clock_getcpuclockid,
+     * pthread_getcpuclockid). */
     int id = ~(clock >> 3);
     if (!(clock & 4)) {
         *out = cpu_ns();
@@ -163,7 +173,8 @@ long sys_clock_nanosleep(const uint64_t a[6])
     int rc = clock_now((int)a[0], &now);
     if (rc < 0 || a[0] == CLOCK_THREAD_CPUTIME_ID)
         return -EINVAL;
-    if (a[0] == CLOCK_MONOTONIC_RAW || a[0] == CLOCK_REALTIME_COARSE || a[0] == CLOCK_MONOTONIC_COARSE)
+    if (a[0] == CLOCK_MONOTONIC_RAW || a[0] == CLOCK_REALTIME_COARSE ||
+        a[0] == CLOCK_MONOTONIC_COARSE)
         return -EOPNOTSUPP;
     rc = timespec_in(a[2], &ns);
     if (rc < 0)
@@ -224,8 +235,8 @@ static int itimer_out(uint64_t at)
 {
     uint64_t value, interval;
     alarm_left(&real_alarm, &value, &interval);
-    int64_t out[4] = {(int64_t)(interval / NS_PER_S), (int64_t)(interval % NS_PER_S / 1000), (int64_t)(value / NS_PER_S),
-                      (int64_t)(value % NS_PER_S / 1000)};
+    int64_t out[4] = {(int64_t)(interval / NS_PER_S), (int64_t)(interval % NS_PER_S / 1000),
+                      (int64_t)(value / NS_PER_S), (int64_t)(value % NS_PER_S / 1000)};
     return user_out(at, out, sizeof(out));
 }
 
@@ -301,7 +312,8 @@ static int alarm_out(const struct alarm *alarm, uint64_t at)
 {
     uint64_t value, interval;
     alarm_left(alarm, &value, &interval);
-    struct __kernel_itimerspec out = {.it_interval = timespec_of(interval), .it_value = timespec_of(value)};
+    struct __kernel_itimerspec out = {.it_interval = timespec_of(interval),
+                                      .it_value = timespec_of(value)};
     return user_out(at, &out, sizeof(out));
 }
 
@@ -313,7 +325,8 @@ long sys_timer_settime(const uint64_t a[6])
         return -EINVAL;
     if (user_in(&in, a[2], sizeof(in)) < 0)
         return a[2] ? -EFAULT : -EINVAL;
-    if ((uint64_t)in.it_value.tv_nsec >= NS_PER_S || (uint64_t)in.it_interval.tv_nsec >= NS_PER_S || in.it_value.tv_sec < 0)
+    if ((uint64_t)in.it_value.tv_nsec >= NS_PER_S || (uint64_t)in.it_interval.tv_nsec >= NS_PER_S ||
+        in.it_value.tv_sec < 0)
         return -EINVAL;
     if (a[3] && alarm_out(alarm, a[3]) < 0)
         return -EFAULT;

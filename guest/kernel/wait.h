@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting: an object that threads can wait for has one queue, which is woken whenever anything about it changed; who
- * wakes up looks again. `events` counts the wake-ups: edge-triggered epoll compares it.
+ * Waiting: an object that threads can wait for has one queue, which is woken whenever anything
+ * about it changed; who wakes up looks again. `events` counts the wake-ups: edge-triggered epoll
+ * compares it.
  */
 #ifndef SKERRY_GUEST_WAIT_H
 #define SKERRY_GUEST_WAIT_H
@@ -34,8 +35,8 @@ void wait_join(struct waitq *queue, struct wait_node *node);
 void wait_leave(struct wait_node *node);
 
 /**
- * wait_block(): sleeps until woken, until deadline_ns of the monotonic clock (NEVER), or until a signal is to be
- * handled: 0, -ETIMEDOUT, -ERESTARTSYS.
+ * wait_block(): sleeps until woken, until deadline_ns of the monotonic clock (NEVER), or until a
+ * signal is to be handled: 0, -ETIMEDOUT, -ERESTARTSYS.
  */
 int wait_block(uint64_t deadline_ns);
 

@@ -24,7 +24,8 @@ static int check_file(struct file *file, uint64_t prot, uint64_t kind)
         return -EACCES;
     if (kind == MAP_SHARED && prot & PROT_WRITE && !file_writable(file))
         return -EACCES;
-    if (kind == MAP_SHARED && prot & PROT_WRITE && file->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+    if (kind == MAP_SHARED && prot & PROT_WRITE &&
+        file->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return -EPERM;
     return file->ops->frame ? 0 : -ENODEV;
 }
@@ -41,7 +42,8 @@ static int place(uint64_t *addr, uint64_t len, uint64_t flags)
         return flags & MAP_FIXED_NOREPLACE && !space_free_range(*addr, len) ? -EEXIST : 0;
     }
     *addr = page_down(*addr);
-    if (*addr >= VM_PROGRAM_LO && len <= SPACE_MMAP && *addr <= SPACE_MMAP - len && space_free_range(*addr, len))
+    if (*addr >= VM_PROGRAM_LO && len <= SPACE_MMAP && *addr <= SPACE_MMAP - len &&
+        space_free_range(*addr, len))
         return 0;
     *addr = space_hole(len, len >= HUGE_ALIGN ? HUGE_ALIGN : PAGE_SIZE);
     return *addr ? 0 : -ENOMEM;
@@ -65,7 +67,8 @@ long sys_mmap(const uint64_t a[6])
     if (rc == 0 && flags & MAP_HUGETLB)
         rc = anonymous ? -ENOMEM : -EINVAL;
     /* What could never be filled is refused at once; less is given as it is touched. */
-    if (rc == 0 && anonymous && prot & PROT_WRITE && !(flags & MAP_NORESERVE) && len > page_count_total() * PAGE_SIZE)
+    if (rc == 0 && anonymous && prot & PROT_WRITE && !(flags & MAP_NORESERVE) &&
+        len > page_count_total() * PAGE_SIZE)
         rc = -ENOMEM;
     if (rc == 0)
         rc = place(&addr, len, flags);
@@ -77,9 +80,11 @@ long sys_mmap(const uint64_t a[6])
         .offset = anonymous ? 0 : a[5],
         .file = file,
         .prot = (uint32_t)prot,
-        .flags = (kind == MAP_SHARED ? VMA_SHARED : 0) | (flags & MAP_NORESERVE ? VMA_NORESERVE : 0),
+        .flags =
+            (kind == MAP_SHARED ? VMA_SHARED : 0) | (flags & MAP_NORESERVE ? VMA_NORESERVE : 0),
     };
-    bool now = flags & MAP_POPULATE || (anonymous ? len <= FILL_NOW : !(prot & PROT_WRITE) || len <= FILL_NOW);
+    bool now = flags & MAP_POPULATE ||
+               (anonymous ? len <= FILL_NOW : !(prot & PROT_WRITE) || len <= FILL_NOW);
     rc = space_map(&wish, now);
     return rc < 0 ? rc : (long)addr;
 }
@@ -119,13 +124,14 @@ long sys_brk(const uint64_t a[6])
     uint64_t want = a[0], old = page_up(process.brk_end), new = page_up(want);
     if (want < process.brk_start || want > process.brk_limit)
         return (long)process.brk_end;
-    if (new > old && new - old > page_count_free() * PAGE_SIZE)
+    if (new > old &&new - old > page_count_free() * PAGE_SIZE)
         return (long)process.brk_end;
     int rc = 0;
     if (new < old) {
         rc = space_unmap(new, old);
     } else if (new > old && old == process.brk_start) {
-        const struct vma wish = {.start = old, .end = new, .prot = PROT_READ | PROT_WRITE, .flags = VMA_HEAP};
+        const struct vma wish = {
+            .start = old, .end = new, .prot = PROT_READ | PROT_WRITE, .flags = VMA_HEAP};
         rc = space_free_range(old, new - old) ? space_map(&wish, new - old <= FILL_BRK) : -ENOMEM;
     } else if (new > old) {
         rc = space_grow(process.brk_start, new, new - old <= FILL_BRK);
@@ -138,15 +144,16 @@ long sys_brk(const uint64_t a[6])
 long sys_mremap(const uint64_t a[6])
 {
     uint64_t from = a[0], old = page_up(a[1]), new = page_up(a[2]), flags = a[3];
-    if (from & PAGE_MASK || !new || flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED) || new > SPACE_TOP)
+    if (from & PAGE_MASK || !new || flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED) ||
+        new > SPACE_TOP)
         return -EINVAL;
     const struct vma *vma = space_find(from);
     if (!vma || !old || vma->end < from + old)
         return !old ? -EINVAL : -EFAULT;
     if (flags & MREMAP_FIXED) {
         uint64_t to = a[4];
-        if (!(flags & MREMAP_MAYMOVE) || to & PAGE_MASK || (to < from + old && from < to + new) || to < VM_PROGRAM_LO ||
-            to > SPACE_TOP - new)
+        if (!(flags & MREMAP_MAYMOVE) || to & PAGE_MASK || (to < from + old && from < to + new) ||
+            to < VM_PROGRAM_LO || to > SPACE_TOP - new)
             return -EINVAL;
         int rc = space_unmap(to, to + new);
         rc = rc == 0 ? space_move(from, old, to, new) : rc;
@@ -158,7 +165,8 @@ long sys_mremap(const uint64_t a[6])
     }
     if (new == old)
         return (long)from;
-    if (vma->end == from + old && space_free_range(vma->end, new - old) && from + new <= SPACE_TOP) {
+    if (vma->end == from + old && space_free_range(vma->end, new - old) &&
+        from + new <= SPACE_TOP) {
         int rc = space_grow(vma->start, from + new, new - old <= FILL_NOW);
         return rc < 0 ? rc : (long)from;
     }
@@ -195,9 +203,11 @@ long sys_madvise(const uint64_t a[6])
     switch ((int)a[2]) {
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
-    case MADV_FREE: return discard(a[0], end);
+    case MADV_FREE:
+        return discard(a[0], end);
     case MADV_POPULATE_READ:
-    case MADV_POPULATE_WRITE: return space_populate(a[0], end);
+    case MADV_POPULATE_WRITE:
+        return space_populate(a[0], end);
     case MADV_NORMAL:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
@@ -211,8 +221,10 @@ long sys_madvise(const uint64_t a[6])
     case MADV_DONTDUMP:
     case MADV_DODUMP:
     case MADV_COLD:
-    case MADV_PAGEOUT: break;
-    default: return -EINVAL;
+    case MADV_PAGEOUT:
+        break;
+    default:
+        return -EINVAL;
     }
     for (uint64_t at = a[0]; at < end;) {
         const struct vma *vma = space_find(at);
@@ -227,7 +239,8 @@ long sys_msync(const uint64_t a[6])
 {
     uint64_t end = 0;
     int rc = range(a[0], a[1], &end);
-    if (a[2] & ~(uint64_t)(MS_ASYNC | MS_SYNC | MS_INVALIDATE) || (a[2] & MS_ASYNC && a[2] & MS_SYNC))
+    if (a[2] & ~(uint64_t)(MS_ASYNC | MS_SYNC | MS_INVALIDATE) ||
+        (a[2] & MS_ASYNC && a[2] & MS_SYNC))
         return -EINVAL;
     for (uint64_t at = a[0]; rc == 0 && at < end;) {
         const struct vma *vma = space_find(at);

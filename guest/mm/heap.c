@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel's own memory: sizes up to 2 KiB come from frames cut into equal pieces, a free list a size; larger ones are
- * blocks of frames. The record of the frame says which.
+ * The kernel's own memory: sizes up to 2 KiB come from frames cut into equal pieces, a free list a
+ * size; larger ones are blocks of frames. The record of the frame says which.
  */
 #include "heap.h"
 

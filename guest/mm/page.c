@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames of guest memory, by the buddy method: blocks of 2^order frames, each aligned to its size; a freed block joins
- * its free buddy. A block that was never handed out is known to be zero, so that fresh memory is neither cleared nor
- * touched. All state is in guest memory or in the kernel's data: a snapshot is a copy of memory.
+ * Frames of guest memory, by the buddy method: blocks of 2^order frames, each aligned to its size;
+ * a freed block joins its free buddy. A block that was never handed out is known to be zero, so
+ * that fresh memory is neither cleared nor touched. All state is in guest memory or in the kernel's
+ * data: a snapshot is a copy of memory.
  */
 #include "page.h"
 

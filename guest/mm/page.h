@@ -9,27 +9,29 @@
 
 /* What is known of a frame. Only the first frame of a free or allocated block counts. */
 struct page {
-    struct list free;    /* in the free list of its order */
-    uint32_t refs;       /* 0: free */
+    struct list free; /* in the free list of its order */
+    uint32_t refs;    /* 0: free */
     uint8_t order;
-    uint8_t free_head;   /* first frame of a free block */
-    uint8_t zero;        /* free block that nobody wrote to since the host gave it: no need to clear it */
-    uint8_t class;       /* heap: size class + 1 */
+    uint8_t free_head; /* first frame of a free block */
+    uint8_t zero;  /* free block that nobody wrote to since the host gave it: no need to clear it */
+    uint8_t class; /* heap: size class + 1 */
 };
 
 /**
- * page_init(): takes [base, end) of guest memory, which the host gave zeroed, as the frames to hand out. The table of
- * frames is put at its start. Both are multiples of PAGE_SIZE.
+ * page_init(): takes [base, end) of guest memory, which the host gave zeroed, as the frames to hand
+ * out. The table of frames is put at its start. Both are multiples of PAGE_SIZE.
  */
 void page_init(paddr_t base, paddr_t end);
 
-/** page_alloc(): 2^order frames in a row, contents undefined, one reference. 0 when there are none. */
+/** page_alloc(): 2^order frames in a row, contents undefined, one reference. 0 when there are none.
+ */
 paddr_t page_alloc(unsigned order);
 
 /** page_alloc_zero(): the same, cleared. */
 paddr_t page_alloc_zero(unsigned order);
 
-/** page_get(), page_put(): a reference more or less; the last one frees. Addresses outside (the image) are ignored. */
+/** page_get(), page_put(): a reference more or less; the last one frees. Addresses outside (the
+ * image) are ignored. */
 void page_get(paddr_t pa);
 void page_put(paddr_t pa);
 

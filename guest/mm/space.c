@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Mappings and their frames. fill_run() gathers frames that lie in a row so that the machine part is called once for
- * them; anonymous memory is taken in the largest blocks that fit, which lets the machine part use 2 MiB pages.
+ * Mappings and their frames. fill_run() gathers frames that lie in a row so that the machine part
+ * is called once for them; anonymous memory is taken in the largest blocks that fit, which lets the
+ * machine part use 2 MiB pages.
  */
 #include "space.h"
 
@@ -76,8 +77,8 @@ static unsigned arch_prot_of(uint32_t prot)
 
 static void drop_frames(uint64_t start, uint64_t end)
 {
-    /* First the translations, then the frames: nobody may see a frame that has a new owner. The frames of a
-     * stretch are remembered in a small array between the two. */
+    /* First the translations, then the frames: nobody may see a frame that has a new owner. The
+     * frames of a stretch are remembered in a small array between the two. */
     paddr_t frames[64];
     while (start < end) {
         uint64_t at = start;
@@ -144,7 +145,8 @@ static int fill_file(const struct vma *vma, uint64_t start, uint64_t end)
         rc = file_frame(vma, at, &pa);
         if (rc < 0)
             break;
-        if (run_pages && run_va + run_pages * PAGE_SIZE == at && run_pa + run_pages * PAGE_SIZE == pa) {
+        if (run_pages && run_va + run_pages * PAGE_SIZE == at &&
+            run_pa + run_pages * PAGE_SIZE == pa) {
             run_pages++;
             continue;
         }
@@ -179,7 +181,8 @@ static int fill_anonymous(const struct vma *vma, uint64_t start, uint64_t end)
             continue;
         }
         unsigned order = 0;
-        while (order < 9 && !(at & ((PAGE_SIZE << (order + 1)) - 1)) && at + (PAGE_SIZE << (order + 1)) <= end &&
+        while (order < 9 && !(at & ((PAGE_SIZE << (order + 1)) - 1)) &&
+               at + (PAGE_SIZE << (order + 1)) <= end &&
                is_bare(at + (PAGE_SIZE << order), PAGE_SIZE << order))
             order++;
         while (!(pa = page_alloc_zero(order))) {
@@ -246,7 +249,8 @@ int space_make_private(uint64_t start, uint64_t end)
         int rc = copy_of(page_down(pa), &copy);
         if (rc < 0)
             return rc;
-        /* prot 0 keeps the frame but cannot be mapped anew: map readable, then take the right away. */
+        /* prot 0 keeps the frame but cannot be mapped anew: map readable, then take the right away.
+         */
         if (arch_map(at, copy, 1, prot ? prot : ARCH_R) < 0)
             return -ENOMEM;
         if (!prot)
@@ -361,12 +365,14 @@ int space_populate(uint64_t start, uint64_t end)
     return 0;
 }
 
-/* How much of an anonymous mapping one touch fills: a block of 2 MiB if memory is plenty, else some pages. */
+/* How much of an anonymous mapping one touch fills: a block of 2 MiB if memory is plenty, else some
+ * pages. */
 static void around(const struct vma *vma, uint64_t addr, uint64_t *out_start, uint64_t *out_end)
 {
     uint64_t size = FILL_AHEAD;
     uint64_t big = addr & ~(BIG - 1);
-    if (!vma->file && big >= vma->start && big + BIG <= vma->end && page_count_free() > page_count_total() / 2)
+    if (!vma->file && big >= vma->start && big + BIG <= vma->end &&
+        page_count_free() > page_count_total() / 2)
         size = BIG;
     *out_start = max_u64(vma->start, addr & ~(size - 1));
     *out_end = min_u64(vma->end, (addr & ~(size - 1)) + size);

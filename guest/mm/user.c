@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The program's pointers, checked. user_ok() looks at the mappings and fills what is not there yet, so that the kernel
- * itself never faults on them: the answer EFAULT comes before anything has been done.
+ * The program's pointers, checked. user_ok() looks at the mappings and fills what is not there yet,
+ * so that the kernel itself never faults on them: the answer EFAULT comes before anything has been
+ * done.
  */
 #include <asm/mman.h>
 

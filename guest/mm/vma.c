@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The sorted array of mappings. A program has some dozens: an array is searched faster than a tree is walked. */
+/* The sorted array of mappings. A program has some dozens: an array is searched faster than a tree
+ * is walked. */
 #include "vma.h"
 
 #include "../fs/file.h"
@@ -7,7 +8,8 @@
 
 size_t vma_first(struct vma_list *list, uint64_t addr)
 {
-    if (list->last < list->count && list->at[list->last].start <= addr && addr < list->at[list->last].end)
+    if (list->last < list->count && list->at[list->last].start <= addr &&
+        addr < list->at[list->last].end)
         return list->last;
     size_t low = 0, high = list->count;
     while (low < high) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest kernel, called as a library: its machine part here is an ordinary process (guest/host), its memory a memfd.
- * Allocators and mappings are compared with plain models; every system call meets the worst arguments.
+ * The guest kernel, called as a library: its machine part here is an ordinary process (guest/host),
+ * its memory a memfd. Allocators and mappings are compared with plain models; every system call
+ * meets the worst arguments.
  */
-/* The kernel's view of Linux's headers comes first: those of the C library define some of the same. */
+/* The kernel's view of Linux's headers comes first: those of the C library define some of the same.
+ */
 #include "fs/image.h"
 #include "host/machine.h"
 #include "kernel/call.h"
@@ -39,18 +41,21 @@ static uint64_t any(uint64_t below)
     return (seed >> 33) % below;
 }
 
-static long call6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+static long call6(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                  uint64_t f)
 {
     const uint64_t args[6] = {a, b, c, d, e, f};
     return call_do(number, args);
 }
 
-#define CALL(number, a, b, c, d) call6(number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), 0, 0)
+#define CALL(number, a, b, c, d)                                                                   \
+    call6(number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), 0, 0)
 
 /* Memory of the program, for arguments. */
 static char *program_memory(size_t len)
 {
-    long at = call6(__NR_mmap, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0);
+    long at = call6(__NR_mmap, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                    UINT64_MAX, 0);
     assert_true(at > 0);
     return (char *)at;
 }
@@ -157,7 +162,8 @@ static void mappings_match_a_model(void **state)
             assert_int_equal(vma ? (int)vma->prot : GONE, model[i]);
             bool reads = model[i] > 0;
             assert_int_equal(user_ok(base + i * PAGE_SIZE, 1, false), reads);
-            assert_int_equal(user_ok(base + i * PAGE_SIZE, 1, true), model[i] > 0 && model[i] & PROT_WRITE);
+            assert_int_equal(user_ok(base + i * PAGE_SIZE, 1, true),
+                             model[i] > 0 && model[i] & PROT_WRITE);
         }
     }
     assert_int_equal(CALL(__NR_munmap, base, PAGES * PAGE_SIZE, 0, 0), 0);
@@ -175,7 +181,8 @@ static void files_and_pipes_leak_nothing(void **state)
             assert_true(fd >= 0);
             assert_int_equal(CALL(__NR_write, fd, p, PAGE_SIZE, 0), PAGE_SIZE);
             assert_int_equal(CALL(__NR_ftruncate, fd, 20000, 0, 0), 0);
-            long at = call6(__NR_mmap, 0, 20000, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t)fd, 0);
+            long at =
+                call6(__NR_mmap, 0, 20000, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t)fd, 0);
             assert_true(at > 0);
             assert_int_equal(CALL(__NR_unlink, p, 0, 0, 0), 0);
             assert_int_equal(CALL(__NR_close, fd, 0, 0, 0), 0);
@@ -270,7 +277,8 @@ static int count_entry(void *arg, const char *name, size_t len, uint64_t nid)
 static void images_are_read_and_damage_is_an_error(void **state)
 {
     (void)state;
-    uint8_t *good = aligned_alloc(PAGE_SIZE, 3 * PAGE_SIZE), *bad = aligned_alloc(PAGE_SIZE, 3 * PAGE_SIZE);
+    uint8_t *good = aligned_alloc(PAGE_SIZE, 3 * PAGE_SIZE),
+            *bad = aligned_alloc(PAGE_SIZE, 3 * PAGE_SIZE);
     uint64_t nid;
     const void *at;
     size_t len;
@@ -295,7 +303,8 @@ static void images_are_read_and_damage_is_an_error(void **state)
         image_lookup(0, "f", 1, &nid);
         image_each(0, count_entry, &count);
         if (image_page(8, 0, &at, &len) == 0)
-            assert_true((const uint8_t *)at >= bad && (const uint8_t *)at + len <= bad + 3 * PAGE_SIZE);
+            assert_true((const uint8_t *)at >= bad &&
+                        (const uint8_t *)at + len <= bad + 3 * PAGE_SIZE);
     }
     free(good);
     free(bad);
@@ -305,9 +314,25 @@ static void calls_survive_the_worst_arguments(void **state)
 {
     (void)state;
     char *p = program_memory(2 * PAGE_SIZE);
-    const uint64_t worst[] = {0, 1, 2, 3, 7, 8, 4095, 4096, UINT64_MAX, UINT32_MAX, INT64_MAX, (uint64_t)INT64_MIN, 0x7fffffff,
-                              0x80000000, (uint64_t)p, (uint64_t)p + 2 * PAGE_SIZE - 4, (uint64_t)p + 1,
-                              0xffff888000000000, 0x7fffdffff000};
+    const uint64_t worst[] = {0,
+                              1,
+                              2,
+                              3,
+                              7,
+                              8,
+                              4095,
+                              4096,
+                              UINT64_MAX,
+                              UINT32_MAX,
+                              INT64_MAX,
+                              (uint64_t)INT64_MIN,
+                              0x7fffffff,
+                              0x80000000,
+                              (uint64_t)p,
+                              (uint64_t)p + 2 * PAGE_SIZE - 4,
+                              (uint64_t)p + 1,
+                              0xffff888000000000,
+                              0x7fffdffff000};
     const uint64_t ends[] = {__NR_exit, __NR_exit_group, __NR_rt_sigreturn, __NR_sched_yield};
     for (int round = 0; round < 60000; round++) {
         uint64_t number = any(470), a[6];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the cases are made of. A case is a small program: `abi-cases NAME` runs it in an empty working directory and it
- * prints what it sees; the same file prints the same on Linux and in a guest, or the guest is wrong. So a case prints nothing
- * that differs between two runs: no addresses, inode numbers, times.
+ * What the cases are made of. A case is a small program: `abi-cases NAME` runs it in an empty
+ * working directory and it prints what it sees; the same file prints the same on Linux and in a
+ * guest, or the guest is wrong. So a case prints nothing that differs between two runs: no
+ * addresses, inode numbers, times.
  */
 #ifndef SKERRY_CASE_H
 #define SKERRY_CASE_H
@@ -38,7 +39,8 @@ void case_register(struct case_entry *entry);
     }                                                                                              \
     static void case_##id(void)
 
-/* T(call): prints it, its result, and the name of the error. Its result is the value of the expression. */
+/* T(call): prints it, its result, and the name of the error. Its result is the value of the
+ * expression. */
 #define T(call) case_show(#call, (errno = 0, (long)(call)))
 
 /* OK(what): prints whether it is true. */
