@@ -43,6 +43,9 @@ test umoci             images of another tool, to compare with
 test skopeo            .
 test curl              HTTP as users speak it
 test erofs-utils       disks of machines in the vm tier
+test lua5.4            a program for machines of the vm tier
+test openssl           .
+test golang-go         compiles one
 test jq                reads JSON in tests; an example function
 test sqlite3           looks into the registry
 test iproute2          looks at networks from outside
