@@ -47,7 +47,9 @@ for name in "${chosen[@]}"; do
     exit) bench/peers.sh -c "$BENCH_CPU" "${few[@]}" ;;
     primitives | network) program "$name" -c "$BENCH_CPU" "${few[@]}" ;;
     vm)
-        python3 bench/vm.py "$BENCH_BUILD" "$OUT/vm.json" $([ "${QUICK:-0}" = 0 ] || echo 10 10)
+        few_machines=()
+        [ "${QUICK:-0}" = 0 ] || few_machines=(10 10)
+        python3 bench/vm.py "$BENCH_BUILD" "$OUT/vm.json" "${few_machines[@]}"
         ;;
     memory)
         program memory -n 100 -s -100 "${MEMORY_ROUNDS:-3}"

@@ -119,8 +119,8 @@ struct arch_thread {
  * of the running thread. fn never returns. */
 void arch_thread_init(struct arch_thread *t, uint64_t stack_top, void (*fn)(void *), void *arg);
 
-/* Takes over the boot stack's flow of control: t becomes the running thread; a stack_top of 0 becomes
- * the boot stack's. Once, from kernel_main. */
+/* Takes over the boot stack's flow of control: t becomes the running thread; a stack_top of 0
+ * becomes the boot stack's. Once, from kernel_main. */
 void arch_thread_adopt(struct arch_thread *t);
 
 /* Leaves `from` (the running thread) and continues `to`: callee-saved registers, fs, gs, FPU. */

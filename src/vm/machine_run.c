@@ -218,7 +218,9 @@ struct verdict machine_run(struct machine *machine)
     for (;;) {
         int result = ioctl(machine->cpu.fd, KVM_RUN, 0);
         machine->exits++;
-        if (result < 0 && (errno == EINTR || errno == EAGAIN)) {
+        bool stopped = result < 0 ? errno == EINTR || errno == EAGAIN
+                                  : machine->run->exit_reason == KVM_EXIT_INTR;
+        if (stopped) {
             if (!on_tick(machine, &verdict))
                 return verdict;
         } else if (result < 0) {
@@ -228,9 +230,6 @@ struct verdict machine_run(struct machine *machine)
             return verdict;
         } else if (machine->run->exit_reason == KVM_EXIT_IO) {
             if (!on_port(machine, &verdict))
-                return verdict;
-        } else if (machine->run->exit_reason == KVM_EXIT_INTR) {
-            if (!on_tick(machine, &verdict))
                 return verdict;
         } else {
             rings_drain_all(&machine->rings);

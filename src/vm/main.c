@@ -146,7 +146,7 @@ static int describe_boot(const struct options *options, struct vm_boot *boot, ch
                              .uid = options->uid,
                              .gid = options->gid,
                              .open_max = (uint32_t)files.rlim_cur};
-    const char *program = options->args[0];
+    const char *program = options->arg_count > 0 ? options->args[0] : "";
     if (options->image == NULL && strrchr(program, '/') != NULL)
         program = strrchr(program, '/'); /* alone in its root: "/NAME" */
     int result = put_path(boot->program, sizeof(boot->program), program, err);
@@ -179,6 +179,7 @@ static int build(struct machine *machine, const struct options *options, struct 
 {
     static char strings[VM_STRINGS_MAX];
     struct vm_boot boot;
+    const char *path = options->arg_count > 0 ? options->args[0] : "";
     int result = describe_boot(options, &boot, strings, err);
     if (result < 0)
         return result;
@@ -190,8 +191,8 @@ static int build(struct machine *machine, const struct options *options, struct 
     if (options->image != NULL && (image = open(options->image, O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(err, errno, "open the guest's image %s:", options->image);
     if (options->image == NULL && !options->probe &&
-        (program = open(options->args[0], O_RDONLY | O_CLOEXEC)) < 0)
-        return err_set(err, errno, "open the program %s:", options->args[0]);
+        (program = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        return err_set(err, errno, "open the program %s:", path);
     struct machine_options wanted = {.ram_bytes = options->ram_bytes, .kvm = kvm, .image = image};
     result = machine_open(machine, &wanted, err);
     if (result == 0)

@@ -142,8 +142,8 @@ struct vm_shared {
 #define VM_RINGS_GPA     0x10000u /* data of ring i at VM_RINGS_GPA + i * VM_RING_BYTES */
 #define VM_STRINGS_GPA   0x60000u /* arguments and environment */
 #define VM_STRINGS_MAX   0x40000u
-#define VM_TABLES_GPA     0xa0000u /* the first page tables */
-#define VM_KERNEL_GPA     0x100000u /* the kernel's image; p_paddr in its program headers */
+#define VM_TABLES_GPA    0xa0000u  /* the first page tables */
+#define VM_KERNEL_GPA    0x100000u /* the kernel's image; p_paddr in its program headers */
 #define VM_RAM_BYTES_MIN (UINT64_C(16) << 20)
 #define VM_RAM_BYTES_MAX (UINT64_C(64) << 30)
 
