@@ -80,8 +80,8 @@ long sys_mmap(const uint64_t a[6])
         .offset = anonymous ? 0 : a[5],
         .file = file,
         .prot = (uint32_t)prot,
-        .flags =
-            (kind == MAP_SHARED ? VMA_SHARED : 0) | (flags & MAP_NORESERVE ? VMA_NORESERVE : 0),
+        .flags = (kind == MAP_SHARED ? VMA_SHARED : 0) |
+                 (flags & MAP_NORESERVE ? VMA_NORESERVE : 0) | (flags & MAP_STACK ? VMA_THREAD : 0),
     };
     bool now = flags & MAP_POPULATE ||
                (anonymous ? len <= FILL_NOW : !(prot & PROT_WRITE) || len <= FILL_NOW);

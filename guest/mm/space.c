@@ -16,6 +16,7 @@
 #define PROT_ALL   (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define BIG        (2UL << 20)
 #define FILL_AHEAD (128UL << 10)
+#define FILL_STACK (32UL << 10)
 
 static struct vma_list maps;
 
@@ -369,9 +370,10 @@ int space_populate(uint64_t start, uint64_t end)
  * pages. */
 static void around(const struct vma *vma, uint64_t addr, uint64_t *out_start, uint64_t *out_end)
 {
-    uint64_t size = FILL_AHEAD;
+    bool stack = vma->flags & (VMA_STACK | VMA_THREAD);
+    uint64_t size = stack ? FILL_STACK : FILL_AHEAD;
     uint64_t big = addr & ~(BIG - 1);
-    if (!vma->file && big >= vma->start && big + BIG <= vma->end &&
+    if (!stack && !vma->file && big >= vma->start && big + BIG <= vma->end &&
         page_count_free() > page_count_total() / 2)
         size = BIG;
     *out_start = max_u64(vma->start, addr & ~(size - 1));

@@ -26,7 +26,7 @@ enum vma_flags {
     VMA_HEAP = 1u << 2,   /* grown by brk */
     VMA_KERNEL = 1u << 3, /* the kernel's own pages for the program: it may not change them */
     VMA_NORESERVE = 1u << 4,
-    VMA_DONTDUMP = 1u << 5,
+    VMA_THREAD = 1u << 5, /* a thread's stack: filled in small steps */
 };
 
 /* [start, end), page aligned; mappings never overlap and are sorted by address. */
