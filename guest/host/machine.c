@@ -37,7 +37,6 @@
 extern char __executable_start, etext;
 
 static int ram_fd, image_fd = -1;
-static uint64_t ram_size;
 static uint64_t *table = (uint64_t *)TABLE_AT; /* of va: pa | prot; 8: there, with no right */
 static struct {
     ucontext_t *frame;
@@ -165,11 +164,6 @@ void arch_doorbell(enum vm_doorbell bell)
 void arch_exit(enum vm_exit_kind kind, uint32_t value)
 {
     drain_all();
-    if (getenv("GUEST_UNKNOWN_CALLS")) {
-        for (unsigned i = 0; i < VM_UNKNOWN_CALLS && arch_shared()->unknown_call[i]; i++)
-            dprintf(2, "hosted guest: call %u unknown, %u times\n",
-                    arch_shared()->unknown_call[i] - 1, arch_shared()->unknown_count[i]);
-    }
     if (kind == VM_EXIT_SIGNAL) {
         signal((int)value, SIG_DFL);
         sigset_t none;
@@ -443,7 +437,6 @@ static void *must_map(uint64_t at, uint64_t bytes, int fd, int prot, int flags)
 
 void machine_init(uint64_t ram_bytes, int image, uint64_t image_bytes)
 {
-    ram_size = ram_bytes;
     ram_fd = memfd_create("guest", MFD_CLOEXEC);
     if (ram_fd < 0 || ftruncate(ram_fd, (off_t)ram_bytes) < 0) {
         perror("hosted guest: memfd");

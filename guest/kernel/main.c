@@ -238,6 +238,12 @@ void kernel_main(const struct vm_boot *boot)
     arch_enter_user(&regs);
 }
 
+void kernel_resume(const struct vm_boot *boot)
+{
+    time_init(boot->tsc, boot->mono_ns, boot->real_ns, boot->tsc_hz);
+    random_mix(boot->seed, sizeof(boot->seed));
+}
+
 void kernel_syscall(struct regs *regs)
 {
     const uint64_t a[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};

@@ -38,4 +38,10 @@ struct vm_boot;
  */
 void kernel_setup(const struct vm_boot *boot);
 
+/**
+ * kernel_resume(): after a copy of this machine's memory was put to work again: the clocks as boot
+ * says they are now, and random numbers that no other copy will have.
+ */
+void kernel_resume(const struct vm_boot *boot);
+
 #endif

@@ -19,6 +19,7 @@
 #define FILL_STACK (32UL << 10)
 
 static struct vma_list maps;
+uint64_t space_changes;
 
 int space_init(void)
 {
@@ -81,6 +82,7 @@ static void drop_frames(uint64_t start, uint64_t end)
     /* First the translations, then the frames: nobody may see a frame that has a new owner. The
      * frames of a stretch are remembered in a small array between the two. */
     paddr_t frames[64];
+    space_changes++;
     while (start < end) {
         uint64_t at = start;
         size_t n = 0;
@@ -267,6 +269,7 @@ static int protect_one(struct vma *vma, uint32_t prot)
     int rc = copies ? space_make_private(vma->start, vma->end) : 0;
     if (rc < 0)
         return rc;
+    space_changes++;
     bool gains_exec = prot & PROT_EXEC && !(vma->prot & PROT_EXEC);
     vma->prot = prot;
     rc = arch_protect(vma->start, (vma->end - vma->start) >> PAGE_SHIFT, arch_prot_of(prot));

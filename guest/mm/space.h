@@ -93,6 +93,10 @@ enum space_fault { FAULT_OK, FAULT_UNMAPPED, FAULT_ACCESS, FAULT_BUS, FAULT_MEMO
  * that right. */
 enum space_fault space_fault(uint64_t addr, uint32_t want);
 
+/** space_changes: grows with every change of a mapping or its frames: what was learned before may
+ * be wrong now. */
+extern uint64_t space_changes;
+
 /** user_ok(): whether the program may read (write) [addr, addr + len); its frames are there
  * afterwards. */
 bool user_ok(uint64_t addr, uint64_t len, bool write);

@@ -52,6 +52,11 @@ void case_true(const char *text, int is);
 /** case_file(): makes a file with this text. */
 void case_file(const char *path, const char *text);
 
+/** case_list(): prints the names in a directory and their types, sorted. case_stat(): mode, links,
+ * size. */
+void case_list(const char *path);
+void case_stat(const char *path);
+
 /** case_cat(): prints what a file holds. */
 void case_cat(const char *path);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* abi-cases NAME runs a case; without a name it prints all names. */
+#include <dirent.h>
+
 #include "case.h"
 
 static struct case_entry *all;
@@ -44,6 +46,45 @@ void case_cat(const char *path)
     else
         printf("%s: [%.*s]\n", path, (int)len, text);
     close(fd);
+    fflush(stdout);
+}
+
+void case_list(const char *path)
+{
+    char *names[64];
+    int count = 0;
+    DIR *dir = opendir(path);
+    if (!dir) {
+        printf("%s: %s\n", path, strerrorname_np(errno));
+        return;
+    }
+    for (struct dirent *e; (e = readdir(dir)) && count < 64;) {
+        names[count] = malloc(strlen(e->d_name) + 4);
+        sprintf(names[count++], "%s/%d", e->d_name, e->d_type);
+    }
+    closedir(dir);
+    for (int i = 0; i < count; i++) {
+        for (int k = i + 1; k < count; k++) {
+            if (strcmp(names[i], names[k]) > 0) {
+                char *t = names[i];
+                names[i] = names[k];
+                names[k] = t;
+            }
+        }
+        printf("%s ", names[i]);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+void case_stat(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        printf("%s: %s\n", path, strerrorname_np(errno));
+    else
+        printf("%s: mode %o links %ld size %ld\n", path, st.st_mode, (long)st.st_nlink,
+               S_ISDIR(st.st_mode) ? 0 : (long)st.st_size);
     fflush(stdout);
 }
 
