@@ -120,6 +120,7 @@ reported() { # reported WORDS: the report's first line has them, and no assert o
     until [ -s "$BATS_TEST_TMPDIR/out" ]; do sleep 0.01; done
     run ls "/proc/$pid/fd"
     kill -9 "$pid"
+    wait "$pid" 2>/dev/null || true # reaped, and no word of it
     # 0 to 2, and the CPU: /dev/kvm, the machine and the program are closed
     [ "$(echo "$output" | grep -c .)" -eq 4 ]
 }
