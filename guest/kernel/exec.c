@@ -13,13 +13,17 @@
 
 #include "../fs/open.h"
 #include "../mm/heap.h"
+#include "../mm/page.h"
 #include "../mm/space.h"
 #include "process.h"
 #include "random.h"
 #include "thread.h"
 
-#define HEADERS_MAX  64
-#define STACK_FIRST  (128UL << 10) /* filled at once */
+#define HEADERS_MAX 64
+#define STACK_FIRST (128UL << 10) /* filled at once */
+#define STACK_BIG   (2UL << 20)
+/* What every x86-64 has of CPUID 1, edx: the instruction itself would be an exit. */
+#define HWCAP_X86_64 0x0780a931UL
 #define SCRIPT_DEPTH 4
 #define LINE_BYTES   256
 #define ARGS_MAX     1024
@@ -203,9 +207,7 @@ static void aux(uint64_t type, uint64_t value)
 static void fill_aux(const struct object *program, const struct object *interpreter,
                      uint64_t random, uint64_t platform, uint64_t name)
 {
-    uint32_t eax = 1, ebx, ecx = 0, edx;
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    aux(AT_HWCAP, edx);
+    aux(AT_HWCAP, HWCAP_X86_64);
     aux(AT_PAGESZ, PAGE_SIZE);
     aux(AT_CLKTCK, 100);
     aux(AT_PHDR, program->headers_at);
@@ -238,7 +240,9 @@ static int map_stack(uint64_t bytes)
                              .prot = PROT_READ | PROT_WRITE,
                              .flags = VMA_STACK};
     int rc = space_map(&wish, false);
-    return rc < 0 ? rc : space_populate(SPACE_TOP - STACK_FIRST, SPACE_TOP);
+    /* One page of 2 MiB is one translation to be made, where memory is not scarce. */
+    bool plenty = bytes >= STACK_BIG && page_count_free() * PAGE_SIZE >= 16 * STACK_BIG;
+    return rc < 0 ? rc : space_populate(SPACE_TOP - (plenty ? STACK_BIG : STACK_FIRST), SPACE_TOP);
 }
 
 static char *join(const char *const *at, size_t count, size_t *out_len)

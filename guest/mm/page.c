@@ -9,12 +9,16 @@
 
 #include "../arch.h"
 
+/* The monitor maps what lies below by small pages: each costs a fault when it is touched first. */
+#define SLOW_END (4UL << 20)
+
 static struct {
     struct page *table;
     paddr_t base, end;
     uint64_t free;
     uint64_t total;
     struct list lists[PAGE_ORDER_MAX + 1];
+    paddr_t reserve, reserve_end; /* handed out when all else is used up */
 } pages;
 
 void *page_ptr(paddr_t pa)
@@ -53,26 +57,34 @@ static void block_free(paddr_t pa, unsigned order, bool zero)
     list_add(&pages.lists[order], &page->free);
 }
 
+static void free_range(paddr_t from, paddr_t to)
+{
+    for (paddr_t pa = from; pa < to;) {
+        unsigned order = 0;
+        while (order < PAGE_ORDER_MAX && !(pa & ((PAGE_SIZE << (order + 1)) - 1)) &&
+               pa + (PAGE_SIZE << (order + 1)) <= to)
+            order++;
+        block_free(pa, order, true);
+        pa += PAGE_SIZE << order;
+    }
+}
+
 void page_init(paddr_t base, paddr_t end)
 {
     /* Blocks are aligned by address, so that one of 2 MiB can be mapped as one. */
     paddr_t aligned = base & ~((PAGE_SIZE << PAGE_ORDER_MAX) - 1);
     uint64_t count = (end - aligned) >> PAGE_SHIFT;
-    pages.table = page_ptr(base);
+    paddr_t start = base < SLOW_END && end >= 4 * SLOW_END ? SLOW_END : base;
+    pages.table = page_ptr(start);
     pages.base = aligned;
     pages.end = end;
-    paddr_t first = page_up(base + count * sizeof(struct page));
-    pages.free = pages.total = (end - first) >> PAGE_SHIFT;
+    pages.reserve = base;
+    pages.reserve_end = start;
+    paddr_t first = page_up(start + count * sizeof(struct page));
+    pages.free = pages.total = ((end - first) + (start - base)) >> PAGE_SHIFT;
     for (unsigned i = 0; i <= PAGE_ORDER_MAX; i++)
         list_init(&pages.lists[i]);
-    for (paddr_t pa = first; pa < end;) {
-        unsigned order = 0;
-        while (order < PAGE_ORDER_MAX && !(pa & ((PAGE_SIZE << (order + 1)) - 1)) &&
-               pa + (PAGE_SIZE << (order + 1)) <= end)
-            order++;
-        block_free(pa, order, true);
-        pa += PAGE_SIZE << order;
-    }
+    free_range(first, end);
 }
 
 static paddr_t take(unsigned order, bool *out_zero)
@@ -80,6 +92,12 @@ static paddr_t take(unsigned order, bool *out_zero)
     unsigned have = order;
     while (have <= PAGE_ORDER_MAX && list_empty(&pages.lists[have]))
         have++;
+    if (have > PAGE_ORDER_MAX && pages.reserve < pages.reserve_end) {
+        paddr_t from = pages.reserve;
+        pages.reserve = pages.reserve_end;
+        free_range(from, pages.reserve_end);
+        return take(order, out_zero);
+    }
     if (have > PAGE_ORDER_MAX)
         return 0;
     struct page *page = container_of(pages.lists[have].next, struct page, free);
