@@ -76,62 +76,9 @@ uint64_t arch_tsc(void)
     return __rdtsc();
 }
 
-struct vm_shared *arch_shared(void)
-{
-    return arch_phys(VM_SHARED_GPA);
-}
-
-uint8_t *arch_ring_data(enum vm_ring_index ring)
-{
-    return arch_phys(VM_RINGS_GPA + ring * VM_RING_BYTES);
-}
-
-static void drain(enum vm_ring_index index, int fd)
-{
-    struct vm_ring *ring = &arch_shared()->rings[index];
-    while (ring->tail != ring->head) {
-        uint32_t at = ring->tail % VM_RING_BYTES, len = ring->head - ring->tail;
-        if (len > VM_RING_BYTES - at)
-            len = VM_RING_BYTES - at;
-        ssize_t done = write(fd, arch_ring_data(index) + at, len);
-        if (done < 0 && errno == EAGAIN)
-            return;
-        if (done < 0) {
-            ring->consumer_flags |= VM_RING_CLOSED;
-            ring->tail = ring->head;
-            return;
-        }
-        ring->tail += (uint32_t)done;
-    }
-}
-
-static void drain_all(void)
-{
-    drain(VM_STDOUT, 1);
-    drain(VM_STDERR, 2);
-    drain(VM_TRACE, 2);
-}
-
-static void fill_stdin(int timeout_ms)
-{
-    struct vm_ring *ring = &arch_shared()->rings[VM_STDIN];
-    struct pollfd in = {.fd = 0, .events = POLLIN};
-    uint32_t room = VM_RING_BYTES - (ring->head - ring->tail);
-    if (!room || ring->producer_flags & VM_RING_CLOSED || poll(&in, 1, timeout_ms) <= 0)
-        return;
-    uint32_t at = ring->head % VM_RING_BYTES;
-    if (room > VM_RING_BYTES - at)
-        room = VM_RING_BYTES - at;
-    ssize_t got = read(0, arch_ring_data(VM_STDIN) + at, room);
-    if (got > 0)
-        ring->head += (uint32_t)got;
-    else if (got == 0 || errno != EAGAIN)
-        ring->producer_flags |= VM_RING_CLOSED;
-}
-
 void arch_idle(uint64_t until_tsc)
 {
-    drain_all();
+    machine_drain();
     int ms = -1;
     if (until_tsc != UINT64_MAX) {
         uint64_t now = __rdtsc();
@@ -150,20 +97,20 @@ void arch_idle(uint64_t until_tsc)
             _exit(125);
         _exit(125);
     }
-    fill_stdin(ms);
+    machine_fill_stdin(ms);
 }
 
 void arch_doorbell(enum vm_doorbell bell)
 {
     if (bell == VM_BELL_FLUSH)
-        drain_all();
+        machine_drain();
     if (bell == VM_BELL_STDIN)
-        fill_stdin(0);
+        machine_fill_stdin(0);
 }
 
 void arch_exit(enum vm_exit_kind kind, uint32_t value)
 {
-    drain_all();
+    machine_drain();
     if (kind == VM_EXIT_SIGNAL) {
         signal((int)value, SIG_DFL);
         sigset_t none;
@@ -178,7 +125,7 @@ void arch_exit(enum vm_exit_kind kind, uint32_t value)
 void arch_panic(const struct regs *regs, const char *format, ...)
 {
     va_list args;
-    drain_all();
+    machine_drain();
     va_start(args, format);
     dprintf(2, "guest kernel: ");
     vdprintf(2, format, args);

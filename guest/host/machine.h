@@ -18,4 +18,9 @@ struct vm_boot *machine_boot_block(void);
 /** machine_run(): starts the kernel on this thread: it ends with the process. */
 _Noreturn void machine_run(void);
 
+/** machine_drain(): writes what is in the output rings. machine_fill_stdin(): reads, waiting up to
+ * timeout_ms (-1: for ever). */
+void machine_drain(void);
+void machine_fill_stdin(int timeout_ms);
+
 #endif
