@@ -8,7 +8,7 @@
 # minutes with the default counts; QUICK=1 takes a few samples of each, to see that all of it works.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-all=(start exit primitives network examples syscalls memory http cpu profile soak)
+all=(start exit primitives network vm examples syscalls memory http cpu profile soak)
 [ $# -gt 0 ] || read -r -a chosen <<<"${B:-${all[*]}}"
 [ $# -eq 0 ] || chosen=("$@")
 
@@ -46,6 +46,11 @@ for name in "${chosen[@]}"; do
     start) bench/start.sh "${few[@]}" ;;
     exit) bench/peers.sh -c "$BENCH_CPU" "${few[@]}" ;;
     primitives | network) program "$name" -c "$BENCH_CPU" "${few[@]}" ;;
+    vm)
+        few_machines=()
+        [ "${QUICK:-0}" = 0 ] || few_machines=(10 10)
+        python3 bench/vm.py "$BENCH_BUILD" "$OUT/vm.json" "${few_machines[@]}"
+        ;;
     memory)
         program memory -n 100 -s -100 "${MEMORY_ROUNDS:-3}"
         [ "${QUICK:-0}" != 0 ] || program memory -n 1000 "${MEMORY_ROUNDS:-3}"

@@ -52,6 +52,12 @@ cpu() {
         (.rows[] | "| \(.name) | \(.requests) | \(.user_us) | \(.system_us) | \(.each_us) |")' "$dir/cpu.json"
 }
 
+vm() {
+    jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
+        (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
+            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/vm.json"
+}
+
 stages() { # the daemon's own histograms
     jq -r '"| stage | n | p50 us | p90 us | p99 us |", "|---|--:|--:|--:|--:|",
         (.stages | to_entries[] | "| \(.key) | \(.value.count) | \(.value.p50_us) | \(.value.p90_us) | \(.value.p99_us) |")' \
@@ -66,7 +72,7 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | soak | syscalls | examples | cpu) "$1" ;;
+    http | soak | syscalls | examples | cpu | vm) "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac

@@ -134,6 +134,19 @@ demo_planets() {
     check planets "what jq says outside of a sandbox" same_json "$work/planets" "$work/planets.want"
 }
 
+# The same program and image in a machine of its own, where there is KVM.
+demo_planets_vm() {
+    if [ ! -c /dev/kvm ]; then
+        printf '\n  planets-vm is left out: there is no /dev/kvm here (skerry doctor says more)\n'
+        return
+    fi
+    deploy planets-vm --tier vm --exec /usr/bin/jq -- -c "$(cat $here/planets.jq)"
+    invoke planets-vm $here/planets.json || return
+    jq -c -f $here/planets.jq $here/planets.json >"$work/planets.want"
+    check planets-vm "what jq says on the host, from a virtual machine made for this request" \
+        same_json "$work/planets-vm" "$work/planets.want"
+}
+
 demo_markdown() {
     invoke markdown $here/page.md || return
     show markdown 6
@@ -218,6 +231,7 @@ demo_planets
 demo_markdown
 demo_report
 demo_wordstat
+demo_planets_vm
 show_stages
 
 if [ "$failures" -gt 0 ]; then

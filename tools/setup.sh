@@ -33,6 +33,7 @@ runtime libarchive13   .
 runtime libzstd1       .
 runtime libssl3        .
 runtime libcmocka0     .
+runtime erofs-utils    disks of machines in the vm tier
 
 test bats              integration and negative tests
 test perl              prove, which runs them
@@ -41,6 +42,10 @@ test zstd              compressed layers of images
 test umoci             images of another tool, to compare with
 test skopeo            .
 test curl              HTTP as users speak it
+test erofs-utils       disks of machines in the vm tier
+test lua5.4            a program for machines of the vm tier
+test openssl           .
+test golang-go         compiles one
 test jq                reads JSON in tests; an example function
 test sqlite3           looks into the registry
 test iproute2          looks at networks from outside
@@ -57,6 +62,7 @@ demo jq                an example function: a filter on JSON
 demo cmark             an example function: Markdown to HTML
 demo python3           an example function in Python
 demo curl              invokes them
+demo erofs-utils       disk of the virtual machine
 
 lint clang             second compiler; warnings of its own
 lint libclang-rt-dev   sanitizers and libFuzzer for it

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KVM and protection keys, for the tiers to come; bounds of the system; our own programs. */
+/* KVM for the vm tier, protection keys; bounds of the system; our own programs. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -17,54 +15,40 @@
 #include "cli/doctor.h"
 #include "cli/state.h"
 
-/*
- * KVM on PVM (a page-table virtual machine, for machines that are themselves virtual) is told by
- * this register: setting it to the address of a guest page, with the low bit set, returns 1 there;
- * an ordinary KVM does not know the register and sets none.
- */
-#define PVM_MSR  0x4b564d10u
-#define PVM_PAGE 0x1000u
+/* What `skerry-vmm --probe` prints: kind, microseconds to a guest's first instruction, an exit. */
+struct kvm_cost {
+    char kind[24];
+    unsigned int start_us, exit_us;
+};
 
-static int set_pvm_msr(int vcpu)
+static bool measure_kvm(const char *monitor, struct kvm_cost *out)
 {
-    struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(msrs->entries[0]));
-    if (msrs == NULL)
-        return -1;
-    msrs->nmsrs = 1;
-    msrs->entries[0] = (struct kvm_msr_entry){.index = PVM_MSR, .data = PVM_PAGE | 1};
-    int result = ioctl(vcpu, KVM_SET_MSRS, msrs);
-    free(msrs);
-    return result;
-}
-
-enum kvm_kind { KVM_BROKEN, KVM_ORDINARY, KVM_PVM };
-
-static enum kvm_kind kvm_kind_of(int kvm)
-{
-    fd_owner vm = ioctl(kvm, KVM_CREATE_VM, 0);
-    if (vm < 0)
-        return KVM_BROKEN;
-    void *memory = mmap(NULL, 0x4000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return KVM_BROKEN;
-    struct kvm_userspace_memory_region region = {.memory_size = 0x4000,
-                                                 .userspace_addr = (uint64_t)(uintptr_t)memory};
-    enum kvm_kind kind = KVM_BROKEN;
-    fd_owner vcpu = -1;
-    if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0)
-        vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-    if (vcpu >= 0)
-        kind = set_pvm_msr(vcpu) == 1 ? KVM_PVM : KVM_ORDINARY;
-    fd_close(&vcpu);
-    fd_close(&vm);
-    munmap(memory, 0x4000);
-    return kind;
+    int ends[2];
+    char line[128] = "";
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_RDWR);
+        if (dup2(null, 0) == 0 && dup2(ends[1], 1) == 1 && dup2(null, 2) == 2)
+            execl(monitor, "skerry-vmm", "--probe", (char *)NULL);
+        _exit(1);
+    }
+    close(ends[1]);
+    ssize_t got = child > 0 ? fd_read_all(ends[0], line, sizeof(line) - 1) : -1;
+    close(ends[0]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return got > 0 && sscanf(line, "%23s %u %u", out->kind, &out->start_us, &out->exit_us) == 3;
 }
 
 static void look_kvm(const struct settings *settings, struct finding *out)
 {
     (void)settings;
-    static const char means[] = "Only virtual machines would use it; the jail tier does not.";
+    static const char means[] = "The vm tier cannot run programs; the jail tier does not use it.";
+    char monitor[STATE_PATH_MAX];
+    struct kvm_cost cost = {0};
+    struct err err;
     fd_owner kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm < 0) {
         finding_found(out, "/dev/kvm: %s", strerror(errno));
@@ -73,16 +57,19 @@ static void look_kvm(const struct settings *settings, struct finding *out)
                                     : "Enable virtualisation in the firmware or the hypervisor.");
         return;
     }
-    int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
-    enum kvm_kind kind = version == KVM_API_VERSION ? kvm_kind_of(kvm) : KVM_BROKEN;
-    if (kind == KVM_BROKEN) {
-        finding_found(out, "/dev/kvm opens, but makes no virtual machine");
+    if (state_program("skerry-vmm", "vm", monitor, &err) < 0) {
+        finding_found(out, "/dev/kvm opens, but skerry-vmm is not installed");
+        finding_set(out, FINDING_ABSENT, means, "Install skerry again.");
+        return;
+    }
+    if (!measure_kvm(monitor, &cost)) {
+        finding_found(out, "/dev/kvm opens, but skerry-vmm --probe runs no guest with it");
         finding_set(out, FINDING_ABSENT, means, "");
         return;
     }
-    finding_found(out, "%s",
-                  kind == KVM_PVM ? "KVM on PVM (guests run on page tables, exits are slow)"
-                                  : "ordinary KVM");
+    finding_found(out, "KVM on %s: a guest's first instruction after %u us, an exit %u us",
+                  strcmp(cost.kind, "hardware") == 0 ? "hardware" : "page tables (PVM)",
+                  cost.start_us, cost.exit_us);
 }
 
 static void look_keys(const struct settings *settings, struct finding *out)

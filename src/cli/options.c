@@ -54,8 +54,10 @@ static const struct option options[OPT_COUNT] = {
                    "Requests that may wait for a sandbox; one more is answered 429 "
                    "(default 256)."},
 
-    [OPT_TIER] = {"tier", 0, "TIER", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(tier), "jail",
-                  "The kind of boundary. There is one: jail, a Linux sandbox."},
+    [OPT_TIER] = {"tier", 0, "TIER", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(tier),
+                  "jail vm",
+                  "The kind of boundary: jail, a Linux sandbox; or vm, a virtual machine of its "
+                  "own with a small kernel that offers Linux's system calls (needs /dev/kvm)."},
     [OPT_NET] = {"net", 0, "none|own", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(net),
                  "none own",
                  "own: a network of its own with a loopback device, made at the first socket "
@@ -119,6 +121,8 @@ static const struct option options[OPT_COUNT] = {
                          AT(status_file), NULL, "Write the exact outcome into this file, as JSON."},
     [OPT_STAGES] = {"stages", 0, NULL, KIND_FLAG, GROUP_OTHER, COMPLETE_NONE, AT(stages), NULL,
                     "Print how long each stage of the start took, in microseconds, on stderr."},
+    [OPT_TRACE] = {"trace", 0, NULL, KIND_FLAG, GROUP_OTHER, COMPLETE_NONE, AT(trace), NULL,
+                   "Print the system calls of the program on stderr (vm tier)."},
     [OPT_STATE] = {"state", 0, "DIR", KIND_TEXT, GROUP_OTHER, COMPLETE_DIR, AT(state), NULL,
                    "The state directory of the daemon and the image store (default: $SKERRY_STATE, "
                    "else /var/lib/skerry for root and ~/.local/state/skerry for others)."},

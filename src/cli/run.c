@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "control/tier.h"
 #include "jail/template.h"
 
 #define CALL_ID 1u
@@ -305,7 +306,7 @@ static void time_out(struct run *run)
     run->result.outcome = RUN_TIMED_OUT;
     run->result.exit_code = RUN_TIMEOUT;
     err_set(&run->result.why, ETIME, "%s was killed: it had not ended after %s (--timeout)",
-            run->plan->args.data, text_duration(run->settings->timeout_ns, text, sizeof(text)));
+            tier_program(run->plan), text_duration(run->settings->timeout_ns, text, sizeof(text)));
     kill_and_collect(run);
 }
 
@@ -413,10 +414,10 @@ static int run_run(const struct verb *verb, const struct settings *settings)
 }
 
 static const unsigned char run_options[] = {
-    OPT_ROOTFS, OPT_IMAGE,       OPT_HOST_USR, OPT_CLOSURE, OPT_MEM,  OPT_CPUS,
-    OPT_PIDS,   OPT_TIMEOUT,     OPT_TMP,      OPT_FILES,   OPT_TIER, OPT_NET,
-    OPT_IPC,    OPT_PROC,        OPT_USER,     OPT_CWD,     OPT_ENV,  OPT_BIND,
-    OPT_STRICT, OPT_STATUS_FILE, OPT_STAGES,   OPT_STATE,   OPT_HELP, OPT_COUNT,
+    OPT_ROOTFS,  OPT_IMAGE, OPT_HOST_USR, OPT_CLOSURE, OPT_MEM,    OPT_CPUS,        OPT_PIDS,
+    OPT_TIMEOUT, OPT_TMP,   OPT_FILES,    OPT_TIER,    OPT_NET,    OPT_IPC,         OPT_PROC,
+    OPT_USER,    OPT_CWD,   OPT_ENV,      OPT_BIND,    OPT_STRICT, OPT_STATUS_FILE, OPT_STAGES,
+    OPT_TRACE,   OPT_STATE, OPT_HELP,     OPT_COUNT,
 };
 
 static const struct verb_section run_sections[] = {

@@ -19,7 +19,10 @@
 #include "cli/run.h"
 #include "cli/spec.h"
 #include "control/function_plan.h"
+#include "control/tier.h"
+#include "image/disk.h"
 #include "image/store.h"
+#include "sandbox/tier.h"
 
 /*
  * Host uids for `skerry run`: 8192 ranges of 65536 from 2^30 on, above those that the daemon gives
@@ -37,11 +40,13 @@
 struct source { /* what is being put together */
     const struct settings *settings;
     struct function_spec spec;
+    const struct tier_ops *tier;
     struct image_meta meta;
     bool has_meta;
     char rootfs[sizeof(((struct jail_plan *)NULL)->rootfs)];
-    char *temp_store; /* STATE_PATH_MAX bytes, the caller's */
-    int *held;        /* descriptor of the image, the caller's */
+    char monitor[STATE_PATH_MAX], disk[2 * STATE_PATH_MAX]; /* where the tier needs them */
+    char *temp_store;                                       /* STATE_PATH_MAX bytes, the caller's */
+    int *held; /* descriptor of the image, the caller's */
     unsigned int tries;
     int code; /* exit status if it fails now */
 };
@@ -173,12 +178,18 @@ static int find_source(struct source *source, struct err *err)
                        "--rootfs, --image, --closure and --host-usr exclude each other");
     if (settings->operand_count == 0 && settings->image == NULL)
         return err_set(err, EINVAL, "no PROGRAM was named; only an image may bring its own");
+    source->tier = tier_find(source->spec.tier);
+    if (source->tier == NULL)
+        return tier_check(&source->spec, err);
     source->code = RUN_SETUP;
     if (settings->rootfs != NULL)
         return source_rootfs(source, err);
     if (settings->image != NULL)
         return source_image(source, err);
-    return settings->closure ? source_closure(source, err) : source_usr(source, err);
+    if (source->tier->needs_disk && settings->host_usr)
+        return source_usr(source, err); /* function_check says why it cannot be */
+    return settings->closure || source->tier->needs_disk ? source_closure(source, err)
+                                                         : source_usr(source, err);
 }
 
 /* Only what --timeout says ends a run: the day below is the longest that a plan may hold. */
@@ -195,6 +206,20 @@ static int describe_run(struct source *source, struct err *err)
     return 0;
 }
 
+/* What a tier needs that shows no directory: the monitor, and the root as one file. */
+static int find_disk(struct source *source, struct err *err)
+{
+    source->code = RUN_SETUP;
+    int result = state_program("skerry-vmm", "vm", source->monitor, err);
+    if (result < 0)
+        return result;
+    if (source->settings->rootfs == NULL)
+        return image_disk_of(source->rootfs, source->disk, sizeof(source->disk), err);
+    result = make_temp_store(source, err);
+    snprintf(source->disk, sizeof(source->disk), "%s/disk", source->temp_store);
+    return result == 0 ? image_disk_make(source->rootfs, source->disk, err) : result;
+}
+
 static int plan_source(struct source *source, bool rootless, struct jail_plan *out, struct err *err)
 {
     struct function_spec *spec = &source->spec;
@@ -202,9 +227,18 @@ static int plan_source(struct source *source, bool rootless, struct jail_plan *o
     if (source->rootfs[0] != '\0' && spec->image[0] == '\0')
         strcpy(spec->image, "rootfs"); /* function_check wants one of image and /usr */
     int result = function_check(spec, err);
+    if (result == 0 && source->settings->trace && !source->tier->needs_disk)
+        result = err_set(err, EINVAL, "--trace is offered by the vm tier; elsewhere use strace");
+    if (result == 0 && source->tier->needs_disk)
+        result = find_disk(source, err);
     if (result < 0)
         return result;
+    source->code = RUN_USAGE;
     const struct function_place place = {
+        .monitor = source->tier->needs_disk ? source->monitor : NULL,
+        .disk = source->tier->needs_disk ? source->disk : NULL,
+        .trace = source->settings->trace,
+        .stages = source->settings->stages,
         .meta = source->has_meta ? &source->meta : NULL,
         .rootfs = source->rootfs[0] != '\0' ? source->rootfs : NULL,
         .uid_base =

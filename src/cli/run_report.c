@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "cli/run.h"
 #include "cli/text.h"
+#include "control/tier.h"
 
 static const char *const outcome_names[] = {
     [RUN_EXITED] = "exited",     [RUN_SIGNALLED] = "signalled",     [RUN_OOM] = "out-of-memory",
@@ -21,7 +22,7 @@ static const char *const outcome_names[] = {
 static void judge_exec(struct run_result *result, const struct jail_plan *plan)
 {
     int code = result->report.exec_errno;
-    const char *program = plan->args.data;
+    const char *program = tier_program(plan);
     result->outcome = RUN_FAILED;
     if (result->report.call_id == 0) { /* it never came as far as the program */
         result->exit_code = RUN_SETUP;
@@ -55,14 +56,14 @@ static void judge_exit(struct run_result *result, const struct jail_plan *plan)
     /* A program whose child was killed for memory and that went on to end well has succeeded. */
     if ((result->report.flags & REPORT_OOM) == 0 || result->exit_code == 0) {
         if (result->outcome == RUN_SIGNALLED && result->signal != SIGPIPE)
-            err_set(&result->why, EINTR, "%s was ended by signal %d (%s)", plan->args.data,
+            err_set(&result->why, EINTR, "%s was ended by signal %d (%s)", tier_program(plan),
                     result->signal, strsignal(result->signal));
         return;
     }
     result->outcome = RUN_OOM;
     err_set(&result->why, ENOMEM,
             "%s ran out of memory: the kernel killed for the limit of %s; raise it with --mem",
-            plan->args.data, text_size(plan->limits.mem_bytes, text, sizeof(text)));
+            tier_program(plan), text_size(plan->limits.mem_bytes, text, sizeof(text)));
 }
 
 void run_judge(struct run_result *result, const struct jail_plan *plan)
@@ -142,7 +143,7 @@ int run_write_status(int fd, const struct run_result *result, const struct jail_
     json_t *json = json_pack("{s:s, s:i}", "outcome", outcome_names[result->outcome], "exit_code",
                              result->exit_code);
     if (plan->args.count > 0)
-        json_object_set_new(json, "program", json_string(plan->args.data));
+        json_object_set_new(json, "program", json_string(tier_program(plan)));
     if (result->outcome == RUN_EXITED)
         json_object_set_new(json, "status", json_integer(result->exit_code));
     if (result->signal != 0)

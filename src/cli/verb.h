@@ -69,6 +69,7 @@ enum option_id {
     OPT_FORCE,
     OPT_STATUS_FILE,
     OPT_STAGES,
+    OPT_TRACE,
     OPT_STATE,
     OPT_JSON,
     OPT_MDOC,
@@ -80,7 +81,7 @@ enum option_id {
 struct settings {
     bool given[OPT_COUNT];
     bool help, json, mdoc;
-    bool host_usr, closure, strict, cgi, stream, follow, force, stages;
+    bool host_usr, closure, strict, cgi, stream, follow, force, stages, trace;
     const char *rootfs, *image, *exec, *name;
     const char *tier, *net, *ipc, *renew, *proc, *user, *cwd;
     const char *tenant, *method, *path, *query;

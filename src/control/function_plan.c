@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "control/registry.h"
+#include "control/tier.h"
 
 #define USER_DEFAULT 1000
 
@@ -156,5 +157,9 @@ int plan_of_function(const struct function_spec *spec, const struct function_pla
         rc = set_env(spec, place, out, err);
     if (rc == 0)
         rc = set_cwd(spec, place, out, err);
+    const struct tier_ops *tier = tier_find(spec->tier);
+    if (rc == 0)
+        rc = tier != NULL ? tier->shape(spec, place, out, err)
+                          : err_set(err, EINVAL, "there is no tier '%s'", spec->tier);
     return rc;
 }

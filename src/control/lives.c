@@ -20,6 +20,8 @@
 #include "base/log.h"
 #include "control/function_plan.h"
 #include "control/supervisor_core.h"
+#include "control/tier.h"
+#include "image/disk.h"
 
 void life_want_build(struct supervisor *s, struct entry *entry)
 {
@@ -68,7 +70,7 @@ static int make_plan(struct supervisor *s, const struct function_spec *spec,
                      struct jail_plan *out_plan, int *out_image, struct err *err)
 {
     static struct image_meta meta;
-    static char rootfs[4096];
+    static char rootfs[4096], monitor[4096], disk[4200];
     struct function_place place = {.rootless = s->rootless};
     uint32_t tenant;
     int rc = registry_tenant(s->registry, spec->tenant, &tenant, err);
@@ -85,6 +87,16 @@ static int make_plan(struct supervisor *s, const struct function_spec *spec,
             return image;
         place.meta = &meta;
         place.rootfs = rootfs;
+    }
+    const struct tier_ops *tier = tier_find(spec->tier);
+    if (tier != NULL && tier->needs_disk) {
+        rc = jail_program_path("skerry-vmm", "vm", monitor, sizeof(monitor), err);
+        if (rc == 0)
+            rc = image_disk_of(rootfs, disk, sizeof(disk), err);
+        if (rc < 0)
+            return rc;
+        place.monitor = monitor;
+        place.disk = disk;
     }
     rc = plan_of_function(spec, &place, out_plan, err);
     if (rc == 0)

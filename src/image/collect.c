@@ -159,6 +159,8 @@ int store_collect(struct image_store *store, struct err *err)
         result = collect_rootfs(store, &images);
     if (result == 0)
         result = collect_files(store, STORE_META, &images);
+    if (result == 0 && collect_files(store, STORE_DISKS, &images) == -ENOMEM)
+        result = -ENOMEM; /* a store without disks is fine */
     if (result == 0)
         result = find_blobs(store, &images, &blobs);
     if (result == 0)

@@ -6,6 +6,7 @@
  *   images/rootfs/HEX/          a root file system, unpacked; HEX is its image's manifest digest
  *   images/meta/HEX             struct image_meta of that image
  *   images/refs/NAME            a symlink-free file that holds HEX; NAME is the escaped reference
+ *   images/disks/HEX            a root file system as one file, for virtual machines (disk.h)
  *   images/staging/             work in progress; swept when the store is opened
  *
  * What is parsed (archives, JSON, ELF) is parsed by a confined child process; the caller only gets

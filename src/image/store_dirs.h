@@ -18,6 +18,7 @@ struct image_store {
 #define STORE_ROOTFS  "rootfs"
 #define STORE_META    "meta"
 #define STORE_REFS    "refs"
+#define STORE_DISKS   "disks" /* disk.h; made when the first is wanted */
 #define STORE_STAGING "staging"
 
 /*

@@ -43,7 +43,20 @@ static int fill_dev(int dev, struct err *err)
     return 0;
 }
 
-int dev_tree_make(struct err *err)
+/* KVM's node for a monitor: the host's own belongs to root or a group that has no id in there. */
+static int add_kvm(int dev, struct err *err)
+{
+    struct stat host;
+    if (stat("/dev/kvm", &host) < 0)
+        return err_set(err, errno,
+                       "the vm tier needs /dev/kvm (modprobe kvm_intel or kvm_amd; 'skerry doctor' "
+                       "says what is there):");
+    if (mknodat(dev, "kvm", S_IFCHR | 0666, host.st_rdev) < 0 || fchmodat(dev, "kvm", 0666, 0) < 0)
+        return err_set(err, errno, "make the sandboxes' /dev/kvm:");
+    return 0;
+}
+
+int dev_tree_make(int with_kvm, struct err *err)
 {
     fd_owner context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
     if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
@@ -55,6 +68,8 @@ int dev_tree_make(struct err *err)
     if (tree < 0)
         return err_set(err, errno, "mount the sandboxes' /dev:");
     int result = fill_dev(tree, err);
+    if (result == 0 && with_kvm)
+        result = add_kvm(tree, err);
     if (result < 0)
         return result;
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};

@@ -6,6 +6,6 @@
 
 /* A read-only /dev as a detached mount tree; the descriptor is the caller's. Needs root. -errno on
  * failure. */
-int dev_tree_make(struct err *err);
+int dev_tree_make(int with_kvm, struct err *err);
 
 #endif

@@ -18,35 +18,44 @@
 #define SKERRY_LIBEXEC "/usr/local/libexec/skerry"
 #endif
 
-/* Beside this program (a build directory has it in src/jail), then where it is installed. */
-static int open_zygote(const char *path, struct err *err)
+/* Beside this program (a build directory has it in src/ROOM), then where it is installed. */
+int jail_program_path(const char *name, const char *room, char *out, size_t size, struct err *err)
 {
-    static const char *const places[] = {"skerry-zygote", "../jail/skerry-zygote",
-                                         "../libexec/skerry/skerry-zygote"};
-    char self[4096];
-    char candidate[4300];
-    if (path != NULL) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        return fd >= 0 ? fd : err_set(err, errno, "open the zygote program %s:", path);
-    }
+    char self[4096] = "";
+    char dirs[3][4300];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (length > 0) {
         self[length] = '\0';
-        char *slash = strrchr(self, '/');
-        *slash = '\0';
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-            snprintf(candidate, sizeof(candidate), "%s/%s", self, places[i]);
-            int fd = open(candidate, O_RDONLY | O_CLOEXEC);
-            if (fd >= 0)
-                return fd;
-        }
+        *strrchr(self, '/') = '\0';
+        snprintf(dirs[0], sizeof(dirs[0]), "%s", self);
+        snprintf(dirs[1], sizeof(dirs[1]), "%s/../%s", self, room);
+        snprintf(dirs[2], sizeof(dirs[2]), "%s/../libexec/skerry", self);
     }
-    int fd = open(SKERRY_LIBEXEC "/skerry-zygote", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0)
-        return fd;
-    return err_set(err, errno,
-                   "find skerry-zygote beside this program or in " SKERRY_LIBEXEC
-                   " (is the installation complete?):");
+    for (size_t i = 0; length > 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        int used = snprintf(out, size, "%s/%s", dirs[i], name);
+        if (used > 0 && (size_t)used < size && access(out, R_OK) == 0)
+            return 0;
+    }
+    int used = snprintf(out, size, SKERRY_LIBEXEC "/%s", name);
+    if (used > 0 && (size_t)used < size && access(out, R_OK) == 0)
+        return 0;
+    return err_set(err, ENOENT,
+                   "find %s beside this program or in " SKERRY_LIBEXEC
+                   " (is the installation complete?):",
+                   name);
+}
+
+static int open_zygote(const char *path, struct err *err)
+{
+    char found[4400];
+    if (path == NULL) {
+        int result = jail_program_path("skerry-zygote", "jail", found, sizeof(found), err);
+        if (result < 0)
+            return result;
+        path = found;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open the zygote program %s:", path);
 }
 
 static int open_cgroups(struct jail_host *host, const struct jail_host_options *options,

@@ -287,7 +287,7 @@ static int open_trees(struct jail_host *host, const struct jail_plan *plan,
             result = trees_add(trees, plan, launch->pid, plan->rootfs, 1, err);
     }
     if (result == 0 && hand->has_dev) {
-        int dev = dev_tree_make(err);
+        int dev = dev_tree_make((plan->flags & JAIL_KVM) != 0, err);
         if (dev < 0)
             return dev;
         trees->fds[trees->count++] = dev;

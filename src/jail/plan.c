@@ -109,7 +109,7 @@ int jail_plan_check(const struct jail_plan *plan, struct err *err)
     if (!terminated(plan->rootfs, sizeof(plan->rootfs)) ||
         (plan->rootfs[0] != '\0' && plan->rootfs[0] != '/'))
         return err_set(err, EINVAL, "plan: the root file system must be an absolute path");
-    if (plan->rootfs[0] == '\0' && !plan->host_usr)
+    if (plan->rootfs[0] == '\0' && !plan->host_usr && (plan->flags & JAIL_KVM) == 0)
         return err_set(err, EINVAL, "plan: neither a root file system nor the host's /usr");
     if (plan->rootfs[0] != '\0' && plan->host_usr)
         return err_set(err, EINVAL, "plan: a root file system and the host's /usr: choose one");

@@ -18,9 +18,15 @@
 
 #define JAIL_PLAN_VERSION 1
 
+enum jail_flags {
+    JAIL_KVM = 1 << 16, /* its /dev has kvm: the program is our monitor. The root may be empty but
+                           for binds */
+};
+
 struct jail_plan {
     uint32_t version;
-    uint32_t flags;     /* FUNCTION_OWN_IPC, FUNCTION_RENEW_ALL of enum function_flags */
+    uint32_t flags;     /* FUNCTION_OWN_IPC and FUNCTION_RENEW_ALL of enum function_flags, and enum
+                           jail_flags */
     char name[160];     /* for messages and cgroups: "TENANT.NAME", [a-z0-9.-] */
     char rootfs[1024];  /* absolute host path of the root file system's directory; empty: only usr
                            and binds */

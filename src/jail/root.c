@@ -123,7 +123,10 @@ static int place_tree(int tree, int root_fd, const char *target, int read_only, 
 /* Without a ready-made /dev (rootless): the host's harmless nodes, bound one by one. */
 static int build_dev(struct err *err)
 {
-    static const char *const nodes[] = {"null", "zero", "full", "random", "urandom"};
+    static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "kvm"};
+    size_t count = sizeof(nodes) / sizeof(nodes[0]);
+    if ((zygote.hand.plan.flags & JAIL_KVM) == 0)
+        count--;
     static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                            {"/proc/self/fd/0", "stdin"},
                                            {"/proc/self/fd/1", "stdout"},
@@ -131,7 +134,7 @@ static int build_dev(struct err *err)
                                            {"/tmp", "shm"}};
     if (mount("dev", "root/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755") < 0)
         return err_set(err, errno, "mount /dev of the sandbox:");
-    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+    for (size_t i = 0; i < count; i++) {
         char from[32];
         char to[32];
         snprintf(from, sizeof(from), "/dev/%s", nodes[i]);
@@ -301,7 +304,8 @@ int root_build(const int *tree_fds, uint32_t tree_count, struct err *err)
 {
     const struct handover_plan *hand = &zygote.hand;
     uint32_t expected = hand->has_rootfs + hand->has_dev + hand->has_usr + hand->plan.bind_count;
-    if (tree_count != expected || hand->has_rootfs + hand->has_usr == 0)
+    if (tree_count != expected ||
+        (hand->has_rootfs + hand->has_usr == 0 && (hand->plan.flags & JAIL_KVM) == 0))
         return err_set(err, EPROTO, "the plan names %u trees, %u came", expected, tree_count);
     int next = 0;
     int rootfs = hand->has_rootfs ? tree_fds[next++] : -1;

@@ -13,6 +13,7 @@
 #ifndef SKERRY_JAIL_TEMPLATE_H
 #define SKERRY_JAIL_TEMPLATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -32,6 +33,12 @@ struct jail_host_options {
 int jail_host_open(const struct jail_host_options *options, struct jail_host **out,
                    struct err *err);
 void jail_host_close(struct jail_host *host);
+
+/*
+ * Path of another program of ours: beside this one, in src/ROOM of a build directory, or where it
+ * is installed. out has size bytes. 0, or -ENOENT with a sentence.
+ */
+int jail_program_path(const char *name, const char *room, char *out, size_t size, struct err *err);
 
 /* A sentence on what cannot be limited here (no cgroups, ...); empty when all can. */
 const char *jail_host_limits_missing(const struct jail_host *host);

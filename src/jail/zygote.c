@@ -137,6 +137,18 @@ static int find_program(struct err *err)
     return chdir("/") < 0 ? -errno : 0;
 }
 
+/* The one device whose ioctls a monitor needs. */
+static void allow_kvm(void)
+{
+    struct {
+        uint64_t access;
+        int32_t parent;
+    } __attribute__((packed)) rule = {1u << 15 /* IOCTL_DEV */, -1};
+    fd_owner kvm = open("/dev/kvm", O_PATH | O_CLOEXEC);
+    rule.parent = kvm;
+    raw4(445 /* landlock_add_rule */, zygote.landlock, 1 /* PATH_BENEATH */, &rule, 0);
+}
+
 /*
  * Landlock, where the kernel has it: each sandbox enters a domain of its own with these rules. It
  * may make no device nodes, use no device's ioctls, and (newer kernels) reach no abstract socket of
@@ -156,6 +168,8 @@ static void prepare_landlock(void)
         rules.scoped = 3; /* abstract sockets, signals */
     size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
     zygote.landlock = (int)raw3(444, &rules, size, 0);
+    if (abi >= 5 && (zygote.hand.plan.flags & JAIL_KVM) != 0)
+        allow_kvm();
 }
 
 static int keep_capabilities(struct err *err)

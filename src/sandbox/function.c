@@ -8,6 +8,7 @@
  * that is not understood (a flag, a reserved word) is refused rather than ignored.
  */
 #include "sandbox/function.h"
+#include "sandbox/tier.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -308,8 +309,6 @@ int function_check(const struct function_spec *spec, struct err *err)
         rc = name_check(spec->tenant, "tenant", err);
     if (rc == 0)
         rc = text_check(spec->tier, sizeof(spec->tier), "tier", err);
-    if (rc == 0 && strcmp(spec->tier, "jail") != 0)
-        rc = err_set(err, EINVAL, "tier '%s' is not offered; 'jail' is", spec->tier);
     if (rc == 0)
         rc = image_check(spec, err);
     if (rc == 0 && spec->cwd[0] != '\0')
@@ -322,5 +321,7 @@ int function_check(const struct function_spec *spec, struct err *err)
         rc = binds_check(spec, err);
     if (rc == 0)
         rc = blocks_check(spec, err);
+    if (rc == 0)
+        rc = tier_check(spec, err);
     return rc;
 }

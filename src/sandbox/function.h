@@ -66,7 +66,7 @@ struct function_spec {
     uint32_t flags;   /* enum function_flags */
     char name[FUNCTION_NAME_MAX];
     char tenant[FUNCTION_TENANT_MAX]; /* "default" unless said; same alphabet as name */
-    char tier[16];                    /* "jail" */
+    char tier[16];                    /* "jail" or "vm" */
     char image[FUNCTION_IMAGE_MAX];   /* reference in the image store; empty with HOST_USR */
     char cwd[FUNCTION_PATH_MAX];      /* empty: the image's, else "/" */
     char user[64];                    /* "UID[:GID]"; empty: the image's, else 1000:1000 */

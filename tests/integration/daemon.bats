@@ -88,7 +88,7 @@ teardown() {
     expect 405 'does not know the method' POST /system/info
     expect 400 'not valid JSON' POST /system/functions '{'
     expect 400 "unknown key 'memory'" POST /system/functions '{"service": "f", "skerry": {"memory": "1M"}}'
-    expect 400 "tier 'vm' is not offered" POST /system/functions '{"service": "f", "image": "i", "skerry": {"tier": "vm"}}'
+    expect 400 "tier 'wasm' is not offered" POST /system/functions '{"service": "f", "image": "i", "skerry": {"tier": "wasm"}}'
     expect 400 "no image 'i'" POST /system/functions '{"service": "f", "image": "i"}'
     expect 400 'nonexistent' POST /system/functions '{"service": "f", "skerry": {"host_usr": true, "args": ["nonexistent"]}}'
     expect 400 'say which function' GET /system/skerry/describe

@@ -118,7 +118,7 @@ import ctypes; ctypes.string_at(0)'
     [ "$status" -eq 123 ]
     run "$skerry" run --rootfs / --image x true
     [ "$status" -eq 123 ]
-    run "$skerry" run --tier vm true
+    run "$skerry" run --tier wasm true
     [ "$status" -eq 123 ]
     run "$skerry" run --user root true
     [ "$status" -eq 123 ]

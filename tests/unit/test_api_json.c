@@ -178,7 +178,7 @@ static void test_wrong_values_are_named(void **state)
     refused("{" F "\"skerry\":{\"cpus\":-1}}", "skerry: cpus is out of range");
     refused("{" F "\"skerry\":{\"timeout\":\"soon\"}}", "skerry: timeout is 'soon'");
     refused("{" F "\"skerry\":{\"net\":\"host\"}}", "net is 'host'; 'own' and 'none' are offered");
-    refused("{" F "\"skerry\":{\"tier\":\"vm\"}}", "tier 'vm' is not offered");
+    refused("{" F "\"skerry\":{\"tier\":\"wasm\"}}", "tier 'wasm' is not offered");
     refused("{" F "\"skerry\":{\"user\":\"root\"}}", "user 'root'");
     refused("{" F "\"skerry\":{\"cwd\":\"../x\"}}", "cwd '../x'");
     refused("{" F "\"limits\":{\"memory\":\"1M\"},\"skerry\":{\"mem\":\"2M\"}}",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/function_plan.h"
+#include "control/tier.h"
 
 static struct function_spec spec;
 static struct image_meta meta;
@@ -177,10 +178,42 @@ static void test_what_cannot_be_planned(void **state)
     refused("together larger than 16384 bytes");
 }
 
+static void the_vm_tier_starts_the_monitor_in_the_jail(void **state)
+{
+    strcpy(spec.tier, "vm");
+    strcpy(spec.cwd, "/srv");
+    spec.limits.mem_bytes = UINT64_C(64) << 20;
+    place.monitor = "/lib/skerry-vmm";
+    place.disk = "/s/disks/ab";
+    planned();
+    assert_string_equal(joined(plan.args.bytes, plan.args.data),
+                        "/skerry-vmm|--image|/disk|--mem|67108864|--user|1000:1000|--cwd|/srv|--|"
+                        "/bin/thumb|-v|");
+    assert_string_equal(tier_program(&plan), "/bin/thumb");
+    assert_string_equal(plan.rootfs, "");
+    assert_string_equal(plan.cwd, "/");
+    assert_int_equal(plan.net, FUNCTION_NET_NONE);
+    assert_int_equal(plan.bind_count, 2);
+    assert_string_equal(plan.binds[1].source, "/s/disks/ab");
+    assert_int_equal(plan.binds[1].read_only, 1);
+    assert_true((plan.flags & JAIL_KVM) != 0);
+    assert_true(plan.limits.mem_bytes > spec.limits.mem_bytes);
+}
+
+static void the_vm_tier_needs_its_files(void **state)
+{
+    struct err err = {0};
+    strcpy(spec.tier, "vm");
+    assert_int_equal(plan_of_function(&spec, &place, &plan, &err), -ENAMETOOLONG);
+    assert_non_null(strstr(err.text, "/skerry-vmm"));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup(function, setup)
     const struct CMUnitTest tests[] = {
+        TEST(the_vm_tier_starts_the_monitor_in_the_jail),
+        TEST(the_vm_tier_needs_its_files),
         TEST(test_the_image_decides_what_the_function_leaves_open),
         TEST(test_the_function_wins_over_the_image),
         TEST(test_defaults_where_nobody_says),

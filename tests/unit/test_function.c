@@ -142,7 +142,7 @@ static void words_are_known(void **state)
     spec->limits.reserved = 1;
     expect_refused(spec, "reserved");
     spec = valid_spec();
-    strcpy(spec->tier, "vm");
+    strcpy(spec->tier, "wasm");
     expect_refused(spec, "tier");
     spec = valid_spec();
     spec->flags = FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_OWN_IPC;

@@ -214,7 +214,7 @@ static void test_damaged_rows_are_told_apart(void **state)
 {
     struct place *place = *state;
     static const char *const damages[] = {
-        "UPDATE functions SET tier = 'vm' WHERE name = 'bad'",
+        "UPDATE functions SET tier = 'wasm' WHERE name = 'bad'",
         "UPDATE functions SET tenant = '../x' WHERE name = 'bad'",
         "UPDATE functions SET args = x'414243' WHERE name = 'bad'",
         "UPDATE functions SET args = zeroblob(9000) WHERE name = 'bad'",

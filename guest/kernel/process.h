@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one process of the guest: what its threads share. */
+#ifndef SKERRY_GUEST_PROCESS_H
+#define SKERRY_GUEST_PROCESS_H
+
+#include "base.h"
+
+#define PROCESS_PID 2 /* as in the jail tier, where 1 is the sandbox's own first process */
+
+struct dentry;
+
+struct process {
+    uint32_t uid, gid;
+    uint32_t umask;
+    uint32_t open_max;
+    struct dentry *cwd;
+    struct dentry *exe;
+    char hostname[65];
+    char *cmdline; /* arguments, each with its zero */
+    size_t cmdline_len;
+    char *environ;
+    size_t environ_len;
+    uint64_t brk_start, brk_end, brk_limit;
+    uint64_t stack_top, stack_bytes;
+    uint64_t started_ns;
+    uint64_t auxv[48];
+    size_t auxv_count;
+    bool trace;
+    bool dumpable;
+    uint32_t personality;
+};
+
+extern struct process process;
+
+struct vm_boot;
+
+/** kernel_setup(): all of the boot but the program: clocks, memory, files, the first thread. Once.
+ */
+void kernel_setup(const struct vm_boot *boot);
+
+/**
+ * kernel_resume(): after a copy of this machine's memory was put to work again: the clocks as boot
+ * says they are now, and random numbers that no other copy will have.
+ */
+void kernel_resume(const struct vm_boot *boot);
+
+#endif

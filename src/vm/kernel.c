@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the ELF file that kernel_blob.S embeds. It is ours: a fault in it is an error of the build.
+ */
+#include "vm/kernel.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+extern const uint8_t kernel_blob[], kernel_blob_end[];
+
+static const Elf64_Ehdr *header(void)
+{
+    return (const Elf64_Ehdr *)(const void *)kernel_blob;
+}
+
+static size_t blob_bytes(void)
+{
+    return (size_t)(kernel_blob_end - kernel_blob);
+}
+
+static int load_part(struct guest_memory *memory, const Elf64_Phdr *segment, struct kernel *out,
+                     struct err *err)
+{
+    if (out->part_count == KERNEL_PARTS_MAX || segment->p_paddr % VM_PAGE != 0 ||
+        segment->p_vaddr != VM_KERNEL_VA + segment->p_paddr || segment->p_offset > blob_bytes() ||
+        segment->p_filesz > blob_bytes() - segment->p_offset ||
+        guest_write(memory, GPA(segment->p_paddr), kernel_blob + segment->p_offset,
+                    segment->p_filesz) < 0)
+        return err_set(err, ENOEXEC, "the guest kernel does not fit: build it again");
+    uint64_t bytes = (segment->p_memsz + VM_PAGE - 1) / VM_PAGE * VM_PAGE;
+    out->parts[out->part_count++] = (struct kernel_part){
+        .va = segment->p_vaddr, .gpa = segment->p_paddr, .bytes = bytes, .flags = segment->p_flags};
+    if (segment->p_paddr + bytes > out->end_gpa)
+        out->end_gpa = segment->p_paddr + bytes;
+    return 0;
+}
+
+int kernel_load(struct guest_memory *memory, struct kernel *out, struct err *err)
+{
+    const Elf64_Ehdr *elf = header();
+    const Elf64_Phdr *segments = (const void *)(kernel_blob + elf->e_phoff);
+    *out = (struct kernel){0};
+    for (unsigned int i = 0; i < elf->e_phnum; i++) {
+        if (segments[i].p_type != PT_LOAD || segments[i].p_memsz == 0)
+            continue;
+        int result = load_part(memory, &segments[i], out, err);
+        if (result < 0)
+            return result;
+    }
+    int result = guest_read(memory, GPA(VM_KERNEL_GPA), &out->entry, sizeof(out->entry));
+    if (result < 0 || out->entry.magic != VM_ABI_MAGIC || out->entry.version != VM_ABI_VERSION)
+        return err_set(err, ENOEXEC, "the guest kernel is not one of this monitor: build it again");
+    return 0;
+}
+
+static const Elf64_Shdr *section(uint32_t type)
+{
+    const Elf64_Shdr *sections = (const void *)(kernel_blob + header()->e_shoff);
+    for (unsigned int i = 0; i < header()->e_shnum; i++) {
+        if (sections[i].sh_type == type)
+            return &sections[i];
+    }
+    return NULL;
+}
+
+const char *kernel_symbol(uint64_t va, uint64_t *out_offset)
+{
+    const Elf64_Shdr *table = section(SHT_SYMTAB);
+    if (table == NULL)
+        return NULL;
+    const Elf64_Shdr *sections = (const void *)(kernel_blob + header()->e_shoff);
+    const char *names = (const char *)kernel_blob + sections[table->sh_link].sh_offset;
+    const Elf64_Sym *symbols = (const void *)(kernel_blob + table->sh_offset);
+    const Elf64_Sym *best = NULL;
+    for (size_t i = 0; i < table->sh_size / sizeof(*symbols); i++) {
+        const Elf64_Sym *symbol = &symbols[i];
+        unsigned int kind = ELF64_ST_TYPE(symbol->st_info);
+        if ((kind != STT_FUNC && kind != STT_NOTYPE) || symbol->st_shndx != 1 ||
+            symbol->st_value > va)
+            continue;
+        if (best == NULL || symbol->st_value > best->st_value)
+            best = symbol;
+    }
+    if (best == NULL || va - best->st_value > 0x10000)
+        return NULL;
+    *out_offset = va - best->st_value;
+    return names + best->st_name;
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Programs in the vm tier, through the same commands as the jail's.
+
+bats_require_minimum_version 1.5.0
+load daemon
+
+setup() {
+    [ -c /dev/kvm ] || skip "no /dev/kvm here"
+    skerry=$BUILD/src/cli/skerry
+    programs=$BUILD/tests/vm
+}
+
+teardown() {
+    [ -z "${DAEMON:-}" ] || daemon_teardown
+}
+
+vm() { # [options] PROGRAM [ARG...]
+    run --separate-stderr "$skerry" run --tier vm "$@"
+}
+
+@test "a static program without a C library: output and exit status" {
+    vm "$programs/hello" </dev/null
+    [ "$status" -eq 7 ]
+    [ "$output" = hello ]
+}
+
+@test "a dynamic program of the machine: stdin, arguments, libraries" {
+    run --separate-stderr "$skerry" run --tier vm jq -c '.a | map(. + 1)' <<<'{"a": [1, 2]}'
+    [ "$status" -eq 0 ]
+    [ "$output" = "[2,3]" ]
+}
+
+@test "environment, working directory, user and host name" {
+    vm --env COLOR=green --cwd /tmp busybox env </dev/null
+    [[ $output == *COLOR=green* ]]
+    vm --cwd /tmp busybox pwd </dev/null
+    [ "$output" = /tmp ]
+    vm --user 5:6 busybox id -u </dev/null
+    [ "$output" = 5 ]
+}
+
+@test "a signal that ends the program is told as in the jail" {
+    vm --status-file "$BATS_TEST_TMPDIR/status" busybox sh -c 'kill -SEGV $$' </dev/null
+    [ "$status" -eq 139 ]
+    [[ $stderr == *"busybox was ended by signal 11"* ]]
+    [ "$(jq -r '.outcome' "$BATS_TEST_TMPDIR/status")" = signalled ]
+}
+
+@test "a timeout stops it as in the jail" {
+    vm --timeout 300ms busybox sh -c 'while :; do :; done' </dev/null
+    [ "$status" -eq 124 ]
+    [[ $stderr == *"had not ended after"* ]]
+}
+
+@test "more than a ring of output, to a reader that is slow to begin" {
+    run bash -c "\"$skerry\" run --tier vm busybox seq 1 100000 </dev/null | (sleep 0; cat) | sha256sum"
+    [ "${output%% *}" = "$(seq 1 100000 | sha256sum | cut -d' ' -f1)" ]
+}
+
+@test "more than a ring of input" {
+    seq 1 100000 >"$BATS_TEST_TMPDIR/in"
+    run --separate-stderr "$skerry" run --tier vm busybox sha256sum <"$BATS_TEST_TMPDIR/in"
+    [ "${output%% *}" = "$(sha256sum <"$BATS_TEST_TMPDIR/in" | cut -d' ' -f1)" ]
+}
+
+@test "writes go into memory and are gone with the machine" {
+    vm busybox sh -c 'echo x >/tmp/mark; echo in; read line </tmp/mark; echo $line' </dev/null
+    [ "$output" = $'in\nx' ]
+    vm busybox ls /tmp </dev/null
+    [ "$output" = "" ]
+}
+
+@test "the host's files are not there" {
+    vm busybox cat /etc/shadow </dev/null
+    [ "$status" -eq 1 ]
+    vm busybox ls /proc/1/root/ </dev/null
+    [[ $output != *home* ]]
+}
+
+@test "a program that is not in the image ends with 127" {
+    local root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/bin" && cp "$programs/hello" "$root/bin"
+    vm --rootfs "$root" /bin/hello </dev/null
+    [ "$status" -eq 7 ]
+    run -127 --separate-stderr "$skerry" run --tier vm --rootfs "$root" /bin/absent </dev/null
+    [[ $stderr == *absent* ]]
+}
+
+@test "behind the daemon: deployed, invoked, fresh each time" {
+    daemon_start
+    "$skerry" deploy --state "$STATE" filter --tier vm --exec "$(command -v jq)" -- -c .a
+    local i
+    for i in 1 2 3; do
+        call filter --data-binary "{\"a\": $i}"
+        [ "$code" = 200 ]
+        [ "$output" = "$i" ]
+    done
+    call filter --data-binary "no json"
+    [ "$code" = 500 ]
+    daemon_stop
+}
