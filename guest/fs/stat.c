@@ -79,7 +79,7 @@ static long inode_at(int dirfd, uint64_t text, unsigned flags, struct path *path
 static long stat_at(int dirfd, uint64_t text, unsigned flags, uint64_t to)
 {
     struct path path;
-    struct inode *inode;
+    struct inode *inode = NULL;
     if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
         return -EINVAL;
     long rc = inode_at(dirfd, text, flags, &path, &inode);
@@ -113,7 +113,7 @@ static struct statx_timestamp stamp(struct instant at)
 long sys_statx(const uint64_t a[6])
 {
     struct path path;
-    struct inode *inode;
+    struct inode *inode = NULL;
     unsigned flags = (unsigned)a[2];
     if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
                             AT_STATX_SYNC_TYPE) ||
@@ -179,7 +179,7 @@ long sys_fstatfs(const uint64_t a[6])
 static long access_at(int dirfd, uint64_t text, unsigned mode, unsigned flags)
 {
     struct path path;
-    struct inode *inode;
+    struct inode *inode = NULL;
     if (mode & ~7U || flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS))
         return -EINVAL;
     long rc = inode_at(dirfd, text, flags, &path, &inode);

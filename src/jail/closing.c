@@ -186,6 +186,34 @@ static void check_personality(struct assembler *as)
 }
 
 /*
+ * The processor time of pid 1 can be read by anyone in its namespace, and a program can raise it
+ * (each stop and continuation of a child wakes its parent): that would tell the next program. These
+ * clocks are numbered ~1 << 3 and up.
+ */
+static void check_clocks(struct assembler *as)
+{
+    static const int calls[] = {SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep,
+                                SYS_timer_create};
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        uint32_t block = begin_call(as, calls[i]);
+        load(as, ARG_LOW(0));
+        emit(as, BPF_ALU | BPF_AND | BPF_K, ~7u, 0, 0);
+        refuse_if(as, ~1u << 3, SECCOMP_RET_ERRNO | EINVAL);
+        end_call(as, block);
+    }
+}
+
+/* A descriptor of pid 1 names an inode that outlives the program: a lock on it would tell the next.
+ */
+static void check_first_process(struct assembler *as)
+{
+    uint32_t block = begin_call(as, SYS_pidfd_open);
+    load(as, ARG_LOW(0));
+    refuse_if(as, 1, SECCOMP_RET_ERRNO | EPERM);
+    end_call(as, block);
+}
+
+/*
  * Without a network, socket pairs live in a network namespace that other sandboxes of the template
  * share: no name may be given to one, by bind (refused by the main filter), by the automatic name
  * of a socket that passes credentials, nor a message sent to one.
@@ -211,6 +239,8 @@ uint32_t filter_closing(const struct jail_plan *plan, uint64_t key,
     check_personality(&as);
     check_uncounted(&as);
     check_core_limit(&as);
+    check_clocks(&as);
+    check_first_process(&as);
     check_socket_options(&as, plan->net == FUNCTION_NET_NONE);
     if (plan->net == FUNCTION_NET_NONE)
         check_unnamed_sockets(&as);

@@ -40,7 +40,7 @@ void filter_each(const struct jail_plan *plan, filter_each_fn each, void *arg);
 
 /* Assembles the closing filter for a plan into out; key: what furnishing calls carry in their sixth
  * argument. Returns its length. */
-#define CLOSING_LENGTH_MAX 112
+#define CLOSING_LENGTH_MAX 160
 uint32_t filter_closing(const struct jail_plan *plan, uint64_t key,
                         struct sock_filter out[CLOSING_LENGTH_MAX]);
 

@@ -30,6 +30,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -138,7 +139,7 @@ static long receive(struct slot *slot, int fds[3], uint32_t *fd_count)
 static int call_was_killed(uint64_t call)
 {
     for (unsigned int i = 0; i < KILLED_RING; i++) {
-        if (atomic_load_explicit(&zygote.killed_calls[i], memory_order_relaxed) == call)
+        if (atomic_load(&zygote.killed_calls[i]) == call)
             return 1;
     }
     return 0;
@@ -202,7 +203,8 @@ static int program_main(void *arg)
     slot->sent_ns = header.sent_ns;
     slot->taken_ns = clock_now_ns();
     atomic_store(&slot->call, header.call_id);
-    if (call_was_killed(header.call_id)) {
+    /* said before, read after: a kill or a new gateway that comes meanwhile finds the call */
+    if (call_was_killed(header.call_id) || header.epoch != atomic_load(&zygote.epoch)) {
         atomic_store(&slot->killed, 1);
         leave(1);
     }
@@ -224,7 +226,7 @@ static long mount_proc(void)
     unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
     int full = zygote.hand.plan.proc == FUNCTION_PROC_FULL;
     long result = FURNISH(SYS_mount, "proc", "/proc", "proc", flags,
-                          full ? "hidepid=2" : "subset=pid,hidepid=2");
+                          full ? "hidepid=2" : "subset=pid,hidepid=4");
     if (result == 0 && full)
         result = proc_mask();
     return result;
@@ -251,7 +253,8 @@ static long forget_handlers(void)
 
 static int may_be_followed(struct slot *slot)
 {
-    if (!slot->has_mounts || (zygote.hand.plan.flags & FUNCTION_OWN_IPC))
+    if (!slot->has_mounts || (zygote.hand.plan.flags & FUNCTION_OWN_IPC) ||
+        zygote.hand.plan.proc == FUNCTION_PROC_FULL)
         return 0;
     if (slot->unkept < UNKEPT_MAX)
         return 1;
@@ -259,6 +262,14 @@ static int may_be_followed(struct slot *slot)
         return 0;
     slot->unkept = UNKEPT_MAX - 1; /* one attempt */
     return 1;
+}
+
+/* An open file that waits in a message nobody will read can still hold a lock on it. */
+static int proc_unused(void)
+{
+    struct stat status;
+    return FURNISH(SYS_umount2, "/proc", MNT_EXPIRE, 0, 0, 0) == -EAGAIN &&
+           raw4(SYS_newfstatat, AT_FDCWD, "/proc", &status, 0) == 0; /* takes the mark off */
 }
 
 /*
@@ -269,7 +280,8 @@ static int go_on(struct slot *slot)
 {
     uint64_t begin = clock_now_ns();
     if (!slot->reported || atomic_load(&slot->killed) || atomic_load(&slot->net_used) ||
-        atomic_load(&slot->retired) || slot->exec_errno != 0 || !slot_tmp_untouched(slot))
+        atomic_load(&slot->retired) || slot->exec_errno != 0 || !slot_tmp_untouched(slot) ||
+        !proc_unused())
         return -1;
     slot_reset(slot);
     if (atomic_load(&slot->doomed))

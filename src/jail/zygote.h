@@ -33,7 +33,7 @@
 #define STACK_SIZE   (32u * 1024u)
 #define MESSAGE_SIZE (sizeof(struct start_header) + START_ENV_MAX)
 #define ENV_POINTERS (START_ENV_STRINGS + 1024u)
-#define KILLED_RING  64
+#define KILLED_RING  SLOTS_MAX /* no more can have taken a call that is killed */
 
 struct slot {
     uint32_t index;

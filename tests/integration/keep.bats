@@ -71,12 +71,45 @@ new_after() { # SCRIPT
     new_after 'exec sleep 1000'
 }
 
-@test "who is uid 0 of its sandbox, has IPC of its own, or asks for it, always has new namespaces" {
+@test "a lock in a message that nobody will read is not seen by the next program" {
+    local lock='import array, fcntl, os, socket
+fds = array.array("i", [os.open(path, os.O_RDONLY) for path in ("/tmp", "/proc")])
+for fd in fds:
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+ends = socket.socketpair()
+ends[0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+ends[0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [end.fileno() for end in ends]))])
+print("locked")'
+    deploy script 'exec python3 -c "$(cat)"' '{"concurrency": 1, "net": "none"}'
+    for _ in 1 2 3 4 5; do
+        call script --data-binary "$lock"
+        [ "$output" = locked ]
+    done
+}
+
+@test "pid 1 of a sandbox cannot be looked at" {
+    local look='import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for clock in (6, 2):
+    print(libc.clock_gettime(ctypes.c_int(~1 << 3 | clock & 7), ctypes.create_string_buffer(16)))
+print(libc.syscall(434, 1, 0), ctypes.get_errno())
+try:
+    os.open("/proc/1", os.O_PATH)
+except OSError as error:
+    print(error.strerror)'
+    deploy script 'exec python3 -c "$(cat)"' '{"concurrency": 1}'
+    call script --data-binary "$look"
+    [ "$output" = $'-1\n-1\n-1 1\nNo such file or directory' ]
+}
+
+@test "who is uid 0 of its sandbox, has IPC of its own, the whole /proc, or asks for it, always has new namespaces" {
     deploy script 'exec sh' '{"concurrency": 1, "user": "0:0"}'
     new_after ':'
     deploy script 'exec sh' '{"concurrency": 1, "ipc": "own"}'
     new_after ':'
     deploy script 'exec sh' '{"concurrency": 1, "renew": "all"}'
+    new_after ':'
+    deploy script 'exec sh' '{"concurrency": 1, "proc": "full"}' # its files keep the time of their first use
     new_after ':'
 }
 
