@@ -2,10 +2,10 @@
 /*
  * A strict reader of JSON (RFC 8259) into an arena.
  *
- * Of its own because a runtime that starts in a fraction of a millisecond loads no library. Stricter than
- * the RFC where programs differ: a key may stand once in an object, strings hold valid UTF-8 and no NUL,
- * depth and size are bounded, nothing may follow the value. Numbers are kept as their text: whether one fits
- * is decided by who knows what it means.
+ * Of its own because a runtime that starts in a fraction of a millisecond loads no library.
+ * Stricter than the RFC where programs differ: a key may stand once in an object, strings hold
+ * valid UTF-8 and no NUL, depth and size are bounded, nothing may follow the value. Numbers are
+ * kept as their text: whether one fits is decided by who knows what it means.
  */
 #ifndef SKERRY_OCI_JSON_H
 #define SKERRY_OCI_JSON_H
@@ -46,19 +46,20 @@ enum json_type {
 
 struct json {
     enum json_type type;
-    bool truth;              /* of a BOOL */
-    const char *key;         /* within an object, else NULL */
-    const char *text;        /* of a STRING, terminated and unescaped; of a NUMBER, as written, terminated */
+    bool truth;      /* of a BOOL */
+    const char *key; /* within an object, else NULL */
+    const char
+        *text; /* of a STRING, terminated and unescaped; of a NUMBER, as written, terminated */
     const struct json *child; /* first of an ARRAY or OBJECT */
-    const struct json *next; /* the following sibling */
-    size_t count;            /* children */
-    const char *raw;         /* where the value begins in the caller's text; not terminated */
+    const struct json *next;  /* the following sibling */
+    size_t count;             /* children */
+    const char *raw;          /* where the value begins in the caller's text; not terminated */
     size_t raw_size;
 };
 
 /*
- * Parses size bytes. The text must outlive the tree only for `raw`. *out lies in the arena (the caller
- * frees that, also after a failure). 0, -EINVAL, -EFBIG, -ENOMEM; err names line and column.
+ * Parses size bytes. The text must outlive the tree only for `raw`. *out lies in the arena (the
+ * caller frees that, also after a failure). 0, -EINVAL, -EFBIG, -ENOMEM; err names line and column.
  */
 int json_parse(struct json_arena *arena, const char *text, size_t size, const struct json **out,
                struct err *err);
@@ -68,7 +69,8 @@ const struct json *json_get(const struct json *object, const char *key);
 /* The text of a string member, or NULL. */
 const char *json_get_text(const struct json *object, const char *key);
 
-/* A whole number that fits exactly; 1e3 and 10.0 are taken as Go does not: refused. 0 or -ERANGE/-EINVAL. */
+/* A whole number that fits exactly; 1e3 and 10.0 are taken as Go does not: refused. 0 or
+ * -ERANGE/-EINVAL. */
 int json_int(const struct json *value, int64_t *out);
 int json_uint(const struct json *value, uint64_t *out);
 

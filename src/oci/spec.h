@@ -2,14 +2,14 @@
 /*
  * config.json of OCI runtime-spec 1.2 as plain structs.
  *
- * Everything a struct oci_spec points to lies in its arena: one oci_spec_free releases it whole, and
- * nothing in it is freed by itself. Strings are NUL-terminated and hold no other NUL; an absent string is
- * NULL, an absent list has count 0, an absent object is a NULL pointer, an absent number has !set. JSON's
- * null counts as absent, as in the encoders of the clients.
+ * Everything a struct oci_spec points to lies in its arena: one oci_spec_free releases it whole,
+ * and nothing in it is freed by itself. Strings are NUL-terminated and hold no other NUL; an absent
+ * string is NULL, an absent list has count 0, an absent object is a NULL pointer, an absent number
+ * has !set. JSON's null counts as absent, as in the encoders of the clients.
  *
- * Names of the file (namespace types, capabilities, signals, mount options, actions) have become numbers of
- * the kernel here: what has no number was an error of the parser or, where the specification asks for it, a
- * warning in `warnings`.
+ * Names of the file (namespace types, capabilities, signals, mount options, actions) have become
+ * numbers of the kernel here: what has no number was an error of the parser or, where the
+ * specification asks for it, a warning in `warnings`.
  */
 #ifndef SKERRY_OCI_SPEC_H
 #define SKERRY_OCI_SPEC_H
@@ -151,11 +151,11 @@ enum oci_mount_flag {
 };
 
 /*
- * One mount. Options are sorted into: attributes of the mount (MOUNT_ATTR_* as for mount_setattr(2), set
- * and cleared, the recursive ones ("rro") apart; the later of two contradicting options has won), flags of
- * the superblock (MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK, MS_I_VERSION, MS_LAZYTIME, MS_SILENT, MS_RDONLY
- * with "ro"), the propagation, and what the file system itself shall see.
- * An access time in attr_set comes with MOUNT_ATTR__ATIME in attr_clear.
+ * One mount. Options are sorted into: attributes of the mount (MOUNT_ATTR_* as for
+ * mount_setattr(2), set and cleared, the recursive ones ("rro") apart; the later of two
+ * contradicting options has won), flags of the superblock (MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK,
+ * MS_I_VERSION, MS_LAZYTIME, MS_SILENT, MS_RDONLY with "ro"), the propagation, and what the file
+ * system itself shall see. An access time in attr_set comes with MOUNT_ATTR__ATIME in attr_clear.
  */
 struct oci_mount {
     const char *destination; /* absolute (a relative one was taken below "/", with a warning) */
@@ -167,9 +167,10 @@ struct oci_mount {
     uint64_t rec_attr_set;
     uint64_t rec_attr_clear;
     unsigned long sb_flags;
-    unsigned long sb_clear;    /* MS_RDONLY by "rw" and the like */
-    unsigned long propagation; /* MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, each perhaps | MS_REC; 0 */
-    struct oci_strings data;   /* options of the file system: "size=65536k", "mode=755" */
+    unsigned long sb_clear; /* MS_RDONLY by "rw" and the like */
+    unsigned long
+        propagation; /* MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, each perhaps | MS_REC; 0 */
+    struct oci_strings data; /* options of the file system: "size=65536k", "mode=755" */
     struct oci_id_maps uid_maps;
     struct oci_id_maps gid_maps;
 };
@@ -187,7 +188,7 @@ enum oci_hook_kind {
 };
 
 struct oci_hook {
-    const char *path; /* absolute */
+    const char *path;        /* absolute */
     struct oci_strings args; /* whole argv; empty: argv is {path} */
     struct oci_strings env;
     struct oci_uint timeout_s; /* > 0 when set */
@@ -219,8 +220,8 @@ struct oci_namespace {
 };
 
 struct oci_device {
-    const char *path;       /* absolute, in the container */
-    char type;              /* 'c', 'b' or 'p'; 'u' of the file is 'c' */
+    const char *path; /* absolute, in the container */
+    char type;        /* 'c', 'b' or 'p'; 'u' of the file is 'c' */
     uint32_t major;
     uint32_t minor;
     struct oci_uint file_mode;
@@ -234,8 +235,8 @@ enum { OCI_ACCESS_READ = 1, OCI_ACCESS_WRITE = 2, OCI_ACCESS_MKNOD = 4 };
 
 struct oci_device_rule {
     bool allow;
-    char type; /* 'a', 'b', 'c' */
-    uint32_t access; /* OCI_ACCESS_*; never 0 */
+    char type;             /* 'a', 'b', 'c' */
+    uint32_t access;       /* OCI_ACCESS_*; never 0 */
     struct oci_uint major; /* !set: any */
     struct oci_uint minor;
 };
@@ -371,7 +372,8 @@ struct oci_seccomp {
     const char *listener_metadata;
     size_t rule_count;
     struct oci_seccomp_rule *rules;
-    const char *text; /* the object as it stands in the file: the key of the cache. Not terminated. */
+    const char
+        *text; /* the object as it stands in the file: the key of the cache. Not terminated. */
     size_t text_size;
 };
 
@@ -426,23 +428,26 @@ struct oci_spec {
     struct oci_hooks hooks[OCI_HOOK_KINDS];
     struct oci_pairs annotations;
     struct oci_linux linux_;
-    struct oci_strings warnings; /* sentences for --log: what the specification lets us not honour */
+    struct oci_strings
+        warnings; /* sentences for --log: what the specification lets us not honour */
 };
 
 /*
- * Reads a config.json of size bytes. *out is zeroed first; on failure it is empty again (nothing to free)
- * and err names the property by its path: "linux.resources.memory.limit: ...". 0 or -errno (EINVAL for
- * everything that is wrong with the document, ENOTSUP for what this machine or runtime cannot honour).
+ * Reads a config.json of size bytes. *out is zeroed first; on failure it is empty again (nothing to
+ * free) and err names the property by its path: "linux.resources.memory.limit: ...". 0 or -errno
+ * (EINVAL for everything that is wrong with the document, ENOTSUP for what this machine or runtime
+ * cannot honour).
  */
 int oci_spec_parse(const char *text, size_t size, struct oci_spec *out, struct err *err);
 
 /*
- * Opens `config.json` below the bundle (a directory), as a regular file of at most JSON_SIZE_MAX bytes, and
- * parses it.
+ * Opens `config.json` below the bundle (a directory), as a regular file of at most JSON_SIZE_MAX
+ * bytes, and parses it.
  */
 int oci_spec_load(int bundle, struct oci_spec *out, struct err *err);
 
-/* The process object alone (exec --process): in *out, with its arena as above; only out->process is set. */
+/* The process object alone (exec --process): in *out, with its arena as above; only out->process is
+ * set. */
 int oci_process_parse(const char *text, size_t size, struct oci_spec *out, struct err *err);
 
 /* The resources object alone (update -r): only out->linux_.resources is set. */
@@ -457,7 +462,8 @@ const char *oci_pairs_get(const struct oci_pairs *pairs, const char *key);
 /* The name of a hook list in config.json, e.g. "createRuntime". */
 const char *oci_hook_kind_name(enum oci_hook_kind kind);
 
-/* The name of a namespace type in config.json, e.g. "network", and below /proc/PID/ns, e.g. "net". */
+/* The name of a namespace type in config.json, e.g. "network", and below /proc/PID/ns, e.g. "net".
+ */
 const char *oci_namespace_name(enum oci_namespace_kind kind);
 const char *oci_namespace_file(enum oci_namespace_kind kind);
 
