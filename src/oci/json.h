@@ -33,6 +33,8 @@ void *json_arena_alloc(struct json_arena *arena, size_t size);
 char *json_arena_copy(struct json_arena *arena, const char *text, size_t size);
 char *json_arena_printf(struct json_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Moves all that `from` holds into `arena`; from is empty then. */
+void json_arena_adopt(struct json_arena *arena, struct json_arena *from);
 void json_arena_free(struct json_arena *arena);
 
 enum json_type {

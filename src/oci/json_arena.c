@@ -71,6 +71,15 @@ char *json_arena_printf(struct json_arena *arena, const char *format, ...)
     return text;
 }
 
+void json_arena_adopt(struct json_arena *arena, struct json_arena *from)
+{
+    struct json_chunk **last = &arena->chunks;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = from->chunks;
+    *from = (struct json_arena){0};
+}
+
 void json_arena_free(struct json_arena *arena)
 {
     for (struct json_chunk *chunk = arena->chunks; chunk != NULL;) {

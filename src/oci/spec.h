@@ -453,6 +453,9 @@ int oci_process_parse(const char *text, size_t size, struct oci_spec *out, struc
 /* The resources object alone (update -r): only out->linux_.resources is set. */
 int oci_resources_parse(const char *text, size_t size, struct oci_spec *out, struct err *err);
 
+/* The seccomp object alone (the compiler program): only out->linux_.seccomp is set. */
+int oci_seccomp_parse(const char *text, size_t size, struct oci_spec *out, struct err *err);
+
 /* Releases all of it. Fine on a zeroed one. */
 void oci_spec_free(struct oci_spec *spec);
 
