@@ -76,9 +76,12 @@ int oci_cgroup_from_json(const struct json *value, struct oci_cgroup *out, struc
 int oci_cgroup_make(struct oci_cgroup *cgroup, const struct oci_resources *resources, pid_t pid,
                     struct err *err);
 
-/* Writes limits, devices too; also of a running container (update: only what is set). */
+/* Writes the limits of a new container, devices too. Only what is set is written. */
 int oci_cgroup_apply(const struct oci_cgroup *cgroup, const struct oci_resources *resources,
                      struct err *err);
+/* The same of a running one: systemd is told as well. */
+int oci_cgroup_update(const struct oci_cgroup *cgroup, const struct oci_resources *resources,
+                      struct err *err);
 
 /*
  * How a process gets in. v2_dir is for clone3's CLONE_INTO_CGROUP (-1: no v2 tree), tasks[] are
