@@ -24,8 +24,9 @@ struct oci_filter {
     unsigned int flags; /* for seccomp(2): those of the profile, NEW_LISTENER if it notifies */
     bool notifies;
     bool compiled; /* the cache did not have it */
-    void *mapping;
+    void *mapping; /* of a file of the cache, or */
     size_t mapping_size;
+    void *answer; /* what the compiler wrote */
 };
 
 /*

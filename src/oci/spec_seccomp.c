@@ -2,6 +2,7 @@
 /* `linux.seccomp` (config-linux.md, "Seccomp"). */
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "oci/names.h"
@@ -223,6 +224,35 @@ static int check_notify(struct spec_reader *in, const struct oci_seccomp *seccom
     return 0;
 }
 
+/*
+ * The text that the compiled program depends on: who listens differs from container to container,
+ * and must not make another entry of the cache.
+ */
+static int keep_text(struct spec_reader *in, const struct json *value, struct oci_seccomp *seccomp)
+{
+    seccomp->text = value->raw;
+    seccomp->text_size = value->raw_size;
+    if (seccomp->listener_path == NULL && seccomp->listener_metadata == NULL)
+        return 0;
+    static const char listener[] = "{\"listenerPath\":\"/\"";
+    char *text = json_arena_alloc(&in->spec->arena, value->raw_size + sizeof(listener));
+    if (text == NULL)
+        return spec_no_memory(in);
+    size_t used = sizeof(listener) - 1;
+    memcpy(text, listener, used);
+    for (const struct json *member = value->child; member != NULL; member = member->next) {
+        if (strncmp(member->key, "listener", 8) == 0 || strpbrk(member->key, "\"\\") != NULL)
+            continue;
+        used += (size_t)sprintf(text + used, ",\"%s\":", member->key);
+        memcpy(text + used, member->raw, member->raw_size);
+        used += member->raw_size;
+    }
+    text[used++] = '}';
+    seccomp->text = text;
+    seccomp->text_size = used;
+    return 0;
+}
+
 int spec_read_seccomp(struct spec_reader *in, const struct json *value, void *out)
 {
     static const struct spec_field fields[] = {
@@ -237,14 +267,14 @@ int spec_read_seccomp(struct spec_reader *in, const struct json *value, void *ou
     struct oci_seccomp *seccomp = json_arena_alloc(&in->spec->arena, sizeof(*seccomp));
     if (seccomp == NULL)
         return spec_no_memory(in);
-    seccomp->text = value->raw;
-    seccomp->text_size = value->raw_size;
     int result = SPEC_READ_OBJECT(in, value, fields, seccomp);
     if (result == 0)
         result = check_errno(in, seccomp->default_action, &seccomp->default_errno_ret,
                              "defaultErrnoRet");
     if (result == 0)
         result = check_notify(in, seccomp);
+    if (result == 0)
+        result = keep_text(in, value, seccomp);
     if (result == 0)
         *(struct oci_seccomp **)out = seccomp;
     return result;
