@@ -36,7 +36,8 @@ static int set_count(uint32_t *field, const char *value, const char *name, struc
     errno = 0;
     long number = strtol(value, &end, 10);
     if (errno != 0 || end == value || *end != '\0' || number < 0 || number > 65536)
-        return err_set(err, EINVAL, "option --%s: \"%s\" is no number from 0 to 65536", name, value);
+        return err_set(err, EINVAL, "option --%s: \"%s\" is no number from 0 to 65536", name,
+                       value);
     *field = (uint32_t)number;
     return 0;
 }
@@ -119,8 +120,9 @@ static void print_options(const struct oci_option *options)
 void oci_help(const struct oci_verb *verb)
 {
     if (verb != NULL) {
-        printf("skerry-oci %s: %s\n\nusage: skerry-oci [GLOBAL OPTIONS] %s [OPTIONS] %s\n\noptions:\n",
-               verb->name, verb->summary, verb->name, verb->operands);
+        printf(
+            "skerry-oci %s: %s\n\nusage: skerry-oci [GLOBAL OPTIONS] %s [OPTIONS] %s\n\noptions:\n",
+            verb->name, verb->summary, verb->name, verb->operands);
         print_options(verb->options);
         return;
     }

@@ -54,7 +54,7 @@ static inline int sys_mount_setattr(int fd, const char *path, unsigned int flags
     struct mount_attr attr = {.attr_set = set,
                               .attr_clr = clear,
                               .propagation = propagation,
-                              .userns_fd = userns >= 0 ? (uint64_t)userns : 0};
+                              .userns_fd = userns >= 0 ? (__u64)userns : 0};
     return (int)raw5(SYS_mount_setattr, fd, path, flags | (path[0] ? 0 : SYS_AT_EMPTY_PATH), &attr,
                      sizeof(attr));
 }
@@ -95,9 +95,9 @@ static inline long sys_clone3(uint64_t flags, int exit_signal, int *pidfd, int c
 {
     struct clone_args args = {.flags = flags | (pidfd != NULL ? SYS_PIDFD_SELF_CLONE : 0) |
                                        (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-                              .pidfd = (uint64_t)(uintptr_t)pidfd,
-                              .exit_signal = (uint64_t)exit_signal,
-                              .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0};
+                              .pidfd = (__u64)(uintptr_t)pidfd,
+                              .exit_signal = (__u64)exit_signal,
+                              .cgroup = cgroup >= 0 ? (__u64)cgroup : 0};
     return raw2(SYS_clone3, &args, sizeof(args));
 }
 

@@ -4,22 +4,38 @@
 
 #include <string.h>
 
-#define FIELD(f)     (uint16_t) offsetof(struct oci_settings, f)
-#define FLAG(n, l, f, h)   {n, l, OPTION_FLAG, FIELD(f), h}
-#define TEXT(n, l, f, h)   {n, l, OPTION_TEXT, FIELD(f), h}
-#define COUNT(n, l, f, h)  {n, l, OPTION_COUNT, FIELD(f), h}
-#define VALUES(n, l, f, h) {n, l, OPTION_VALUES, FIELD(f), h}
-#define HELP               FLAG("help", 'h', help, "show this help")
-#define END                {NULL, 0, 0, 0, NULL}
+#define FIELD(f) (uint16_t) offsetof(struct oci_settings, f)
+#define FLAG(n, l, f, h)                                                                           \
+    {                                                                                              \
+        n, l, OPTION_FLAG, FIELD(f), h                                                             \
+    }
+#define TEXT(n, l, f, h)                                                                           \
+    {                                                                                              \
+        n, l, OPTION_TEXT, FIELD(f), h                                                             \
+    }
+#define COUNT(n, l, f, h)                                                                          \
+    {                                                                                              \
+        n, l, OPTION_COUNT, FIELD(f), h                                                            \
+    }
+#define VALUES(n, l, f, h)                                                                         \
+    {                                                                                              \
+        n, l, OPTION_VALUES, FIELD(f), h                                                           \
+    }
+#define HELP FLAG("help", 'h', help, "show this help")
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, 0, 0, 0, NULL                                                                        \
+    }
 
 #define BUNDLE  TEXT("bundle", 'b', bundle, "directory of the bundle (default: the current one)")
 #define CONSOLE TEXT("console-socket", 0, console_socket, "Unix socket that receives the terminal")
 #define PIDFILE TEXT("pid-file", 0, pid_file, "file to write the process id to")
 #define NOPIVOT FLAG("no-pivot", 0, no_pivot, "move the root instead of pivot_root (ramdisks)")
 #define NOKEYS  FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring")
-#define KEEPFDS COUNT("preserve-fds", 0, preserve_fds, "descriptors to pass after the standard ones")
-#define DETACH  FLAG("detach", 'd', detach, "do not wait for the process")
-#define NOREAP  FLAG("no-subreaper", 0, no_subreaper, "do not adopt orphans of the container")
+#define KEEPFDS                                                                                    \
+    COUNT("preserve-fds", 0, preserve_fds, "descriptors to pass after the standard ones")
+#define DETACH FLAG("detach", 'd', detach, "do not wait for the process")
+#define NOREAP FLAG("no-subreaper", 0, no_subreaper, "do not adopt orphans of the container")
 
 const struct oci_option oci_global_options[] = {
     FLAG("debug", 0, debug, "write more to the log"),
@@ -39,9 +55,10 @@ static const struct oci_option no_options[] = {HELP, END};
 static const struct oci_option create_options[] = {BUNDLE, CONSOLE, PIDFILE, NOPIVOT,
                                                    NOKEYS, KEEPFDS, HELP,    END};
 static const struct oci_option run_options[] = {
-    BUNDLE, CONSOLE, PIDFILE, NOPIVOT, NOKEYS, KEEPFDS, DETACH, NOREAP,
-    FLAG("keep", 0, keep, "do not delete the container when it has ended"),
-    HELP,   END};
+    BUNDLE,  CONSOLE, PIDFILE,
+    NOPIVOT, NOKEYS,  KEEPFDS,
+    DETACH,  NOREAP,  FLAG("keep", 0, keep, "do not delete the container when it has ended"),
+    HELP,    END};
 
 static const struct oci_option kill_options[] = {
     FLAG("all", 'a', all, "signal every process of the container"), HELP, END};
@@ -71,9 +88,9 @@ static const struct oci_option exec_options[] = {
     END,
 };
 
-static const struct oci_option format_options[] = {
-    TEXT("format", 'f', format, "table or json"),
-    FLAG("quiet", 'q', quiet, "names only"), HELP, END};
+static const struct oci_option format_options[] = {TEXT("format", 'f', format, "table or json"),
+                                                   FLAG("quiet", 'q', quiet, "names only"), HELP,
+                                                   END};
 
 static const struct oci_option events_options[] = {
     TEXT("interval", 0, interval, "between two reports (default: 5s)"),
@@ -131,10 +148,17 @@ static const struct oci_option checkpoint_options[] = {
 };
 
 static const struct oci_option restore_options[] = {
-    CRIU_OPTIONS, BUNDLE, CONSOLE, DETACH, PIDFILE, NOPIVOT, NOREAP,
+    CRIU_OPTIONS,
+    BUNDLE,
+    CONSOLE,
+    DETACH,
+    PIDFILE,
+    NOPIVOT,
+    NOREAP,
     TEXT("lsm-profile", 0, lsm_profile, "LSM profile, TYPE:NAME"),
     TEXT("lsm-mount-context", 0, lsm_mount_context, "LSM context of mounts"),
-    HELP, END};
+    HELP,
+    END};
 
 #define ID "CONTAINER-ID"
 const struct oci_verb oci_verbs[] = {
