@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "jail/cgroup_mounts.h"
 #include "oci/cgroup_tree.h"
 
 /* --- joining --- */
@@ -176,23 +175,33 @@ static ssize_t signal_all(const struct oci_cgroup *cgroup, int sig, struct err *
     return count;
 }
 
+/* Who is frozen in v1 does not die before it is thawed; v2 does not mind. */
+static void thaw_for_death(const struct oci_cgroup *cgroup)
+{
+    const struct oci_cgroup_tree *v1 = cgroup_tree_of(cgroup, "freezer");
+    if (v1 != NULL)
+        cgroup_tree_write(v1, "freezer.state", "THAWED");
+}
+
 int oci_cgroup_kill(const struct oci_cgroup *cgroup, int sig, struct err *err)
 {
     enum { ROUNDS_MAX = 100 }; /* who forks faster than we kill stops at pids.max */
     const struct oci_cgroup_tree *v2 = cgroup_tree_v2(cgroup);
-    if (sig == SIGKILL && v2 != NULL && cgroup_tree_write(v2, "cgroup.kill", "1") == 0)
+    if (sig != SIGKILL) {
+        ssize_t count = signal_all(cgroup, sig, err);
+        return count < 0 && count != -ENOENT ? (int)count : 0;
+    }
+    if (v2 != NULL && cgroup_tree_write(v2, "cgroup.kill", "1") == 0) {
+        thaw_for_death(cgroup);
         return 0;
+    }
     ssize_t count = signal_all(cgroup, sig, err);
-    const struct oci_cgroup_tree *v1 = cgroup_tree_of(cgroup, "freezer");
-    if (sig == SIGKILL && v1 != NULL && !v1->v2) /* who is frozen there does not die */
-        cgroup_tree_write(v1, "freezer.state", "THAWED");
-    for (int i = 0; sig == SIGKILL && count > 0 && i < ROUNDS_MAX; i++) {
+    thaw_for_death(cgroup);
+    for (int i = 0; count > 0 && i < ROUNDS_MAX; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* v1 tells of no end by an event */
         count = signal_all(cgroup, sig, NULL);
     }
-    if (count == -ENOENT)
-        return 0;
-    return count < 0 ? (int)count : 0;
+    return count < 0 && count != -ENOENT ? (int)count : 0;
 }
 
 /* --- freezing --- */
@@ -244,16 +253,14 @@ static int wait_v1_state(const struct oci_cgroup_tree *tree, const char *state)
     return -ETIMEDOUT;
 }
 
+/* v1's where there is one: that is where other programs of a hybrid machine look. */
 static const struct oci_cgroup_tree *freezer(const struct oci_cgroup *cgroup)
 {
+    const struct oci_cgroup_tree *v1 = cgroup_tree_of(cgroup, "freezer");
     const struct oci_cgroup_tree *v2 = cgroup_tree_v2(cgroup);
-    if (v2 != NULL && cgroup_tree_has(v2, "cgroup.freeze"))
-        return v2;
-    for (unsigned int i = 0; i < cgroup->count; i++) {
-        if (!cgroup->trees[i].v2 && cgroup_has_word(cgroup->trees[i].controllers, "freezer"))
-            return &cgroup->trees[i];
-    }
-    return NULL;
+    if (v1 != NULL)
+        return v1;
+    return v2 != NULL && cgroup_tree_has(v2, "cgroup.freeze") ? v2 : NULL;
 }
 
 int oci_cgroup_freeze(const struct oci_cgroup *cgroup, bool freeze, struct err *err)
