@@ -23,8 +23,9 @@
 
 #include "base/fd.h"
 #include "oci/console.h"
-#include "oci/helper.h"
+#include "oci/filter_get.h"
 #include "oci/hooks.h"
+#include "oci/inherited.h"
 #include "oci/mount.h"
 #include "oci/pid_file.h"
 #include "oci/process.h"
@@ -45,7 +46,6 @@ static void container_init(struct oci_container *container, const struct oci_cal
     container->set = &call->set;
     container->immediate = immediate;
     container->rootless = geteuid() != 0;
-    container->preserve_fds = call->set.preserve_fds;
     int *fds[] = {&container->bundle,     &container->root,        &container->proc,
                   &container->sync,       &container->start,       &container->console,
                   &container->pidfd,      &container->listener,    &container->place.dir,
@@ -159,18 +159,14 @@ static int open_sockets(struct oci_container *container, struct err *err)
     return 0;
 }
 
-static int get_filter(struct oci_container *container, const char *root, struct err *err)
+static int check_label(const struct oci_container *container, struct err *err)
 {
-    char cache[300];
-    char helper[PATH_MAX];
-    if (container->spec.linux_.seccomp == NULL)
-        return 0;
-    int result = oci_helper_path("skerry-oci-seccomp", helper, sizeof(helper), err);
-    if (result < 0)
-        return result;
-    /* "~" stands in no id */
-    snprintf(cache, sizeof(cache), "%s/~seccomp", root);
-    return oci_seccomp_get(container->spec.linux_.seccomp, cache, helper, &container->filter, err);
+    const char *label = container->spec.linux_.mount_label;
+    if (label != NULL && access("/sys/fs/selinux/enforce", F_OK) < 0)
+        return err_set(err, ENOTSUP,
+                       "linux.mountLabel: \"%s\" cannot be applied, the host has no SELinux",
+                       label);
+    return 0;
 }
 
 static int check_process(struct oci_container *container, struct err *err)
@@ -191,7 +187,7 @@ static int check_process(struct oci_container *container, struct err *err)
     return result;
 }
 
-static int look(struct oci_container *container, const char *root, struct err *err)
+static int look(struct oci_container *container, struct err *err)
 {
     int result = open_root(container, err);
     if (result == 0)
@@ -199,9 +195,11 @@ static int look(struct oci_container *container, const char *root, struct err *e
     if (result == 0)
         result = check_process(container, err);
     if (result == 0)
+        result = check_label(container, err);
+    if (result == 0)
         result = oci_spawn_open_namespaces(container, err);
     if (result == 0)
-        result = get_filter(container, root, err);
+        result = oci_filter_get(container->spec.linux_.seccomp, &container->filter, err);
     if (result == 0)
         result = open_sockets(container, err);
     if (result == 0)
@@ -392,6 +390,9 @@ int oci_container_create(struct oci_call *call, const char *id, bool immediate,
     container_init(out, call, immediate);
     int result = oci_id_check(id, err);
     if (result == 0)
+        result =
+            oci_inherited_count(call->set.preserve_fds, &out->listen_fds, &out->preserve_fds, err);
+    if (result == 0)
         result = open_bundle(out, err);
     if (result == 0)
         result = oci_place_make(call->root, id, &out->place, err);
@@ -401,7 +402,7 @@ int oci_container_create(struct oci_call *call, const char *id, bool immediate,
     }
     result = fill_state(out, id, err);
     if (result == 0)
-        result = look(out, call->root, err);
+        result = look(out, err);
     if (result == 0 && oci_self_hide(&not_hidden) < 0 && !out->rootless) {
         *err = not_hidden;
         result = -err->code;

@@ -37,10 +37,11 @@ struct oci_container {
     int sync;                       /* the runtime's end, in init its own */
     int start;                      /* start socket, of init */
     int console;                    /* connected console socket, or -1 */
-    int console_near; /* run in the foreground: where the terminal's near end arrives, or -1 */
-    int pidfd;        /* of init */
-    int listener;     /* connected seccomp listener socket, or -1 */
-    uint32_t preserve_fds;
+    int console_near;      /* run in the foreground: where the terminal's near end arrives, or -1 */
+    int pidfd;             /* of init */
+    int listener;          /* connected seccomp listener socket, or -1 */
+    uint32_t listen_fds;   /* of preserve_fds, those of LISTEN_FDS */
+    uint32_t preserve_fds; /* from 3 on */
     pid_t pid;
 };
 

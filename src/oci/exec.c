@@ -24,8 +24,9 @@
 #include "oci/affinity.h"
 #include "oci/console.h"
 #include "oci/exec_process.h"
+#include "oci/filter_get.h"
 #include "oci/foreground.h"
-#include "oci/helper.h"
+#include "oci/inherited.h"
 #include "oci/init.h"
 #include "oci/pid_file.h"
 #include "oci/process.h"
@@ -53,6 +54,7 @@ struct exec {
     int console_near; /* foreground: where it arrives */
     int pidfd;
     pid_t pid;
+    uint32_t preserve_fds;
     bool rootless;
 };
 
@@ -69,6 +71,7 @@ static int furnish(struct exec *exec, struct err *err)
     const struct oci_process *process = exec->spec.process;
     int terminal = -1;
     char name[OCI_ID_MAX + 8];
+    oci_process_reset_signals();
     if (setsid() < 0)
         return err_set(err, errno, "begin a session:");
     snprintf(name, sizeof(name), "_ses.%s", exec->state.id);
@@ -95,7 +98,7 @@ static int become(struct exec *exec, char *path, struct err *err)
     int keep[] = {exec->sync};
     struct err denied = {0};
     oci_console_give_stdio(process->user.uid);
-    oci_close_others(3 + exec->call->set.preserve_fds, keep, 1);
+    oci_close_others(3 + exec->preserve_fds, keep, 1);
     int entered = oci_process_enter_cwd(process, &denied);
     if (entered < 0 && entered != -EACCES) {
         *err = denied;
@@ -259,19 +262,6 @@ static int connect_terminal(struct exec *exec, struct err *err)
     return 0;
 }
 
-static int get_filter(struct exec *exec, struct err *err)
-{
-    char cache[300];
-    char helper[PATH_MAX];
-    if (exec->spec.linux_.seccomp == NULL)
-        return 0;
-    int result = oci_helper_path("skerry-oci-seccomp", helper, sizeof(helper), err);
-    if (result < 0)
-        return result;
-    snprintf(cache, sizeof(cache), "%s/~seccomp", exec->call->root);
-    return oci_seccomp_get(exec->spec.linux_.seccomp, cache, helper, &exec->filter, err);
-}
-
 static int check_running(const struct exec *exec, struct err *err)
 {
     enum oci_status status = oci_state_status(&exec->place, &exec->state);
@@ -301,7 +291,7 @@ static int prepare(struct exec *exec, struct err *err)
     exec->init = oci_process_open(&exec->state.init);
     if (exec->init < 0 || exec->proc < 0)
         return err_set(err, ESRCH, "container %s is not running", exec->state.id);
-    result = get_filter(exec, err);
+    result = oci_filter_get(exec->spec.linux_.seccomp, &exec->filter, err);
     if (result == 0)
         result = connect_terminal(exec, err);
     if (result == 0 && !exec->state.no_cgroup)
@@ -346,7 +336,10 @@ int oci_exec(struct oci_call *call, struct err *err)
                         .rootless = geteuid() != 0,
                         .terminal = {.near = -1},
                         .join = {.v2_dir = -1}};
-    int result = oci_place_open(call->root, call->argv[0], false, &exec.place, err);
+    uint32_t listen_fds = 0; /* the container's first process had them */
+    int result = oci_inherited_count(call->set.preserve_fds, &listen_fds, &exec.preserve_fds, err);
+    if (result == 0)
+        result = oci_place_open(call->root, call->argv[0], false, &exec.place, err);
     if (result < 0)
         return result;
     result = oci_state_load(&exec.place, &exec.state, err);

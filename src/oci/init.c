@@ -149,6 +149,7 @@ static int furnish(struct init *init, struct err *err)
 {
     struct oci_container *container = init->container;
     int result = 0;
+    oci_process_reset_signals();
     if (setsid() < 0)
         return err_set(err, errno, "begin a session:");
     if (!container->set->no_new_keyring) {
@@ -200,6 +201,29 @@ static void close_runtime(struct oci_container *container)
     oci_close_others(first, keep, sizeof(keep) / sizeof(keep[0]));
 }
 
+/* Socket activation: the variables name the process that is to take the descriptors. */
+static int add_listen_variables(struct init *init, struct err *err)
+{
+    struct oci_container *container = init->container;
+    struct oci_strings *env = &container->spec.process->env;
+    if (container->listen_fds == 0)
+        return 0;
+    char **items = json_arena_alloc(&container->spec.arena, (env->count + 3) * sizeof(*items));
+    if (items == NULL)
+        return err_set(err, ENOMEM, "environment:");
+    if (env->count > 0)
+        memcpy(items, env->items, env->count * sizeof(*items));
+    items[env->count] =
+        json_arena_printf(&container->spec.arena, "LISTEN_FDS=%u", container->listen_fds);
+    items[env->count + 1] =
+        json_arena_printf(&container->spec.arena, "LISTEN_PID=%ld", raw0(SYS_getpid));
+    if (items[env->count] == NULL || items[env->count + 1] == NULL)
+        return err_set(err, ENOMEM, "environment:");
+    env->items = items;
+    env->count += 2;
+    return 0;
+}
+
 static bool filter_needs_admin(const struct init *init)
 {
     return init->container->filter.length > 0 && !init->process->no_new_privileges;
@@ -226,6 +250,9 @@ static int become(struct init *init, struct err *err)
     if (result == 0 && entered < 0)
         result = oci_process_enter_cwd(process, err);
     if (result < 0 || process->args.count == 0)
+        return result;
+    result = add_listen_variables(init, err);
+    if (result < 0)
         return result;
     init->environment = oci_process_environment(process);
     if (init->environment == NULL)

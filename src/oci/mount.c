@@ -120,6 +120,9 @@ static int configure(int fs, const struct oci_mount *mount)
     for (size_t i = 0; result >= 0 && i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (mount->sb_flags & flags[i].flag)
             result = sys_fsconfig(fs, FSCONFIG_SET_FLAG, flags[i].name, NULL, 0);
+        /* mount(2) takes this one for every file system, and most do nothing with it */
+        if (result == -EINVAL && flags[i].flag == CLASSIC_I_VERSION)
+            result = 0;
     }
     for (size_t i = 0; result >= 0 && i < mount->data.count; i++) {
         char key[256];

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,16 @@
 #include "oci/sys.h"
 
 #define IOPRIO_WHO_PROCESS 1
+
+void oci_process_reset_signals(void)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &standard, NULL); /* KILL, STOP and libc's own cannot be */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
 
 int oci_process_limit(const struct oci_process *process, pid_t pid, bool rootless, struct err *err)
 {

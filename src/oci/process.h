@@ -20,6 +20,9 @@
 int oci_process_check(struct oci_process *process, bool mapped, uint64_t *out_missing,
                       struct err *err);
 
+/* Signals as a program expects them: none blocked, none ignored. */
+void oci_process_reset_signals(void);
+
 /* From outside: resource limits, OOM score (they may need rights that the process gives up). */
 int oci_process_limit(const struct oci_process *process, pid_t pid, bool rootless, struct err *err);
 
