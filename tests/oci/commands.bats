@@ -246,7 +246,6 @@ thawed_or_frozen() { # the freezer's word, v1 or v2
 }
 
 @test "--debug says more" {
-    run "$runtime" --root "$state" --debug --log "$dir/log" run --bundle "$bundle" "$id-x" 3>&-
     program true
     run --separate-stderr "$runtime" --root "$state" --debug --log "$dir/debug" run --bundle "$bundle" "$id" </dev/null 3>&-
     [ "$status" -eq 0 ]

@@ -50,7 +50,7 @@ ns() { readlink "/proc/${2:-self}/ns/$1"; }
     configure --arg p "/proc/$holder/ns" '.linux.namespaces = [{type: "mount"}, {type: "pid"}, {type: "uts"}, {type: "ipc"},
         {type: "user", path: "\($p)/user"}, {type: "network", path: "\($p)/net"}] |
         .mounts |= map(.options |= map(select(startswith("gid=") | not)))'
-    script <<<'readlink /proc/self/ns/user /proc/self/ns/net; id -u'
+    script <<<'readlink /proc/self/ns/user; readlink /proc/self/ns/net; id -u'
     attached
     expected=$(ns user "$holder"; ns net "$holder"; echo 0)
     kill -KILL "$holder"
