@@ -156,6 +156,10 @@ static int read_spec(struct spec_reader *in, const struct json *value)
         SPEC_FIELD("hooks", read_hooks, struct oci_spec, hooks),
         SPEC_FIELD("annotations", spec_read_pairs, struct oci_spec, annotations),
         SPEC_FIELD("linux", spec_read_linux, struct oci_spec, linux_),
+        {"solaris", spec_read_foreign, 0, false},
+        {"windows", spec_read_foreign, 0, false},
+        {"vm", spec_read_foreign, 0, false},
+        {"zos", spec_read_foreign, 0, false},
     };
     int result = SPEC_READ_OBJECT(in, value, fields, in->spec);
     return result == 0 ? spec_check(in) : result;

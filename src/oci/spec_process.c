@@ -100,6 +100,14 @@ static int read_rlimit(struct spec_reader *in, const struct json *value, void *o
     return result;
 }
 
+static const char *rlimit_name(int resource)
+{
+    const struct oci_name *at = oci_rlimit_names;
+    while (at->name != NULL && at->value != (uint64_t)resource)
+        at++;
+    return at->name != NULL ? at->name : "?";
+}
+
 static int read_rlimits(struct spec_reader *in, const struct json *value, void *out)
 {
     struct oci_process *process = out;
@@ -110,7 +118,8 @@ static int read_rlimits(struct spec_reader *in, const struct json *value, void *
         uint64_t bit = 1ull << process->rlimits[i].resource;
         if (seen & bit) {
             spec_enter_index(in, i);
-            result = spec_wrong(in, "the same type stands twice");
+            result = spec_wrong(in, "the type %s stands twice",
+                                rlimit_name(process->rlimits[i].resource));
         }
         seen |= bit;
     }
@@ -304,6 +313,7 @@ int spec_read_process(struct spec_reader *in, const struct json *value, void *ou
         {"consoleSize", read_console, 0, false},
         SPEC_FIELD("user", read_user, struct oci_process, user),
         SPEC_REQUIRED("args", read_args, struct oci_process, args),
+        {"commandLine", spec_read_foreign, 0, false},
         SPEC_FIELD("env", read_env, struct oci_process, env),
         SPEC_REQUIRED("cwd", spec_read_absolute, struct oci_process, cwd),
         SPEC_FIELD("capabilities", read_capabilities, struct oci_process, capabilities),

@@ -338,6 +338,13 @@ int spec_read_id_maps(struct spec_reader *in, const struct json *value, void *ou
     return result;
 }
 
+int spec_read_foreign(struct spec_reader *in, const struct json *value, void *out)
+{
+    (void)value;
+    (void)out;
+    return spec_unsupported(in, "is for another platform than linux");
+}
+
 /* "0-3,7": numbers and ranges, as the kernel's list format. Empty is none. */
 int spec_read_cpu_list(struct spec_reader *in, const struct json *value, void *out)
 {

@@ -94,6 +94,9 @@ int spec_read_id_maps(struct spec_reader *in, const struct json *value,
 int spec_read_cpu_list(struct spec_reader *in, const struct json *value,
                        void *out); /* const char * */
 
+/* Refuses what only other platforms have. */
+int spec_read_foreign(struct spec_reader *in, const struct json *value, void *out);
+
 /* The parts: spec_process.c, spec_mounts.c, spec_linux.c, spec_resources.c, spec_seccomp.c. */
 int spec_read_process(struct spec_reader *in, const struct json *value,
                       void *out); /* oci_process * */

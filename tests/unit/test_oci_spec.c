@@ -102,6 +102,10 @@ static const struct refusal {
      "root.path: the container's"},
     {WHOLE, "{\"ociVersion\":\"1.0.0\",\"root\":null}", "root: is required"},
     {TOP, "\"hostname\":7", "hostname: is a number"},
+    {TOP, "\"windows\":{}", "windows: is for another platform"},
+    {TOP, "\"vm\":{}", "vm: is for another platform"},
+    {TOP, "\"solaris\":{}", "solaris: is for another platform"},
+    {PROCESS, "\"commandLine\":\"x\"", "process.commandLine: is for another"},
     {TOP, "\"annotations\":{\"\":\"x\"}", "annotations."},
     {TOP, "\"annotations\":{\"a\":1}", "annotations.a: is a number; a string is expected"},
     {TOP, "\"annotations\":[]", "annotations: is a list"},
@@ -136,7 +140,7 @@ static const struct refusal {
     {PROCESS,
      "\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},"
      "{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]",
-     "process.rlimits[1]: the same type"},
+     "process.rlimits[1]: the type RLIMIT_CPU"},
     {PROCESS, "\"oomScoreAdj\":1001", "process.oomScoreAdj: 1001 is out of range"},
     {PROCESS, "\"oomScoreAdj\":99999999999999999999", "process.oomScoreAdj"},
     {PROCESS, "\"scheduler\":{}", "process.scheduler.policy: is required"},
@@ -347,7 +351,7 @@ static void parse(enum part part, const char *text, struct oci_spec *out)
 static void unknown_properties_are_told_and_ignored(void **state)
 {
     struct oci_spec spec;
-    parse(TOP, "\"com.example.new\":{\"a\":[1,2]},\"windows\":{}", &spec);
+    parse(TOP, "\"com.example.new\":{\"a\":[1,2]},\"com.example.other\":1", &spec);
     assert_int_equal(spec.warnings.count, 2);
     assert_non_null(strstr(spec.warnings.items[0], "com.example.new: unknown property"));
     oci_spec_free(&spec);
