@@ -9,7 +9,8 @@
 
 /* --- messages --- */
 
-static void describe(struct spec_reader *in, int code, const char *format, va_list list)
+__attribute__((format(printf, 3, 0))) static void describe(struct spec_reader *in, int code,
+                                                           const char *format, va_list list)
 {
     char text[ERR_TEXT_MAX];
     vsnprintf(text, sizeof(text), format, list);
