@@ -60,22 +60,26 @@ load bundle.bash
 }
 
 # Whether delete --force takes all away of what a killed call left. The Nth of each system call that
-# changes something outside the runtime is where it is killed, for every N that there is.
+# changes something outside the runtime is where it is killed, for every N that there is. Without -f
+# the runtime itself is the victim, not what it became the parent of.
 killed_at() { # CALLS VERB...: system calls as strace has them; then the runtime's words
-    local calls=$1 n
+    local calls=$1 n ended
     shift
     for ((n = 1; n <= ${KILLED_MAX:-40}; n++)); do
-        strace -f -qq -o "$dir/trace" -e trace=none -e "inject=$calls:signal=KILL:when=$n" \
-            "$runtime" --root "$state" "$@" >"$dir/out" 2>&1 </dev/null 3>&- && break
-        [ -z "$(find "$dir" -maxdepth 1 -name trace -size 0)" ] || true
-        oci delete --force "$id" >"$dir/deleted" 2>&1 || { cat "$dir/deleted"; echo "after the $n. of $calls"; return 1; }
-        nothing_left || { echo "after the $n. of $calls"; return 1; }
-        alive=$(pgrep -f "^sleep 1015.$$\$" || true)
-        [ -z "$alive" ] || { echo "alive after the $n. of $calls: $alive"; return 1; }
+        ended=0
+        strace -qq -o "$dir/trace" -e trace=none -e "inject=$calls:signal=KILL:when=$n" \
+            "$runtime" --root "$state" "$@" >"$dir/out" 2>&1 </dev/null 3>&- || ended=$?
+        gone_whole "the $n. of $calls" || return 1
+        [ $ended -ne 0 ] || return 0
     done
-    oci delete --force "$id" >"$dir/deleted" 2>&1 || { cat "$dir/deleted"; return 1; }
-    nothing_left
-    return 0
+}
+
+gone_whole() { # WHEN
+    local alive
+    oci delete --force "$id" >"$dir/deleted" 2>&1 || { cat "$dir/deleted"; echo "after $1"; return 1; }
+    nothing_left || { echo "after $1"; return 1; }
+    alive=$(pgrep -f "^sleep 1015.$$\$" || true)
+    [ -z "$alive" ] || { echo "alive after $1: $alive"; return 1; }
 }
 
 has_strace() {
@@ -89,24 +93,41 @@ has_strace() {
     killed_at mkdir,mkdirat,rename,renameat,renameat2 create --bundle "$bundle" "$id"
 }
 
-@test "killed while it creates: at each clone, write and mount" {
+@test "killed while it creates: at each clone, write, open and message" {
     has_strace
-    for calls in clone,clone3,fork,vfork write,pwrite64 mount,move_mount,fsmount,pivot_root,umount2 setns,unshare openat2 sendmsg,sendto,recvmsg,recvfrom; do
-        KILLED_MAX=12 killed_at $calls create --bundle "$bundle" "$id"
+    for calls in clone,clone3,fork,vfork write,pwrite64 mount,move_mount,umount2 setns,unshare openat,openat2 sendmsg,sendto,recvmsg,recvfrom,read; do
+        KILLED_MAX=30 killed_at $calls create --bundle "$bundle" "$id"
     done
 }
 
-@test "killed while it runs detached, starts, kills, deletes" {
+@test "the container's first process is killed while it is made: an error, and nothing is left" {
     has_strace
-    KILLED_MAX=10 killed_at openat,write run --detach --bundle "$bundle" "$id"
+    # calls that only it makes, and makes at least so often
+    for at in pivot_root:1 setsid:1 sethostname:1 mknodat:1 mknodat:3 symlinkat:1; do
+        strace -f -qq -o "$dir/trace" -e trace=none -e "inject=${at%:*}:signal=KILL:when=${at#*:}" \
+            timeout 30 "$runtime" --root "$state" run --bundle "$bundle" "$id" >"$dir/out" 2>&1 </dev/null 3>&- &
+        strace=$!
+        wait $strace && status=0 || status=$?
+        [ $status -ne 0 ] || { echo "$at: no error"; false; }
+        nothing_left
+        oci delete --force "$id"
+    done
+}
+
+@test "killed while it runs detached" {
+    has_strace
+    KILLED_MAX=25 killed_at openat,write,sendto,unlinkat run --detach --bundle "$bundle" "$id"
+}
+
+@test "killed while it starts and deletes" {
+    has_strace
     for verb in start delete; do
         for n in 1 2 3 5 8 13 21; do
             created
             [ $verb = start ] || { oci start "$id"; oci kill "$id" KILL; stopped; }
-            strace -f -qq -o "$dir/trace" -e trace=none -e "inject=openat,unlinkat,rmdir,write,rename,kill,pidfd_send_signal,connect,sendto:signal=KILL:when=$n" \
+            strace -qq -o "$dir/trace" -e trace=none -e "inject=openat,unlinkat,rmdir,write,rename,kill,pidfd_send_signal,connect,sendto:signal=KILL:when=$n" \
                 "$runtime" --root "$state" $verb "$id" >"$dir/out" 2>&1 </dev/null 3>&- || true
-            oci delete --force "$id"
-            nothing_left
+            gone_whole "$n of $verb"
         done
     done
 }
@@ -115,9 +136,8 @@ has_strace() {
     has_strace
     detached
     for n in 1 2 3 4 6 8 12; do
-        strace -f -qq -o "$dir/trace" -e trace=none -e "inject=openat,setns,clone,clone3,write:signal=KILL:when=$n" \
-            "$runtime" --root "$state" exec "$id" sleep 1016.$$ >"$dir/out" 2>&1 </dev/null 3>&- &
-        wait $! || true
+        strace -qq -o "$dir/trace" -e trace=none -e "inject=openat,setns,clone,clone3,write:signal=KILL:when=$n" \
+            "$runtime" --root "$state" exec --detach "$id" sleep 1016.$$ >"$dir/out" 2>&1 </dev/null 3>&- || true
         is_status running
     done
     oci delete --force "$id"

@@ -255,8 +255,7 @@ HOOK
         .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
     program true
     attached
-    ours_only "others write to what is not proc"
-    [ "$status" -ne 0 ]
+    # refused, or the namespace's own value was set through a proc of the runtime's own
     [ "$(<"$bundle/rootfs/fake/sys/net/ipv4/ip_forward")" = 7 ]
 }
 
