@@ -23,6 +23,7 @@ build libarchive-dev   layers and archives of images
 build libzstd-dev      compressed layers
 build libssl-dev       digests
 build node-llhttp      C sources of the HTTP parser
+build musl-tools       libc of skerry-oci, whose start it makes four times faster
 build libcmocka-dev    unit tests, built with the rest
 
 runtime libseccomp2    shared libraries of the installed programs: what build has as -dev
@@ -33,6 +34,7 @@ runtime libarchive13   .
 runtime libzstd1       .
 runtime libssl3        .
 runtime libcmocka0     .
+runtime libsystemd0    speaks with systemd (skerry-oci --systemd-cgroup)
 
 test bats              integration and negative tests
 test perl              prove, which runs them

@@ -407,7 +407,7 @@ const char *json_get_text(const struct json *object, const char *key)
 /* The magnitude of a number without point and exponent. */
 static int magnitude(const struct json *value, bool *negative, uint64_t *out)
 {
-    if (value->type != JSON_TYPE_NUMBER)
+    if (value == NULL || value->type != JSON_TYPE_NUMBER)
         return -EINVAL;
     const char *at = value->text;
     uint64_t sum = 0;

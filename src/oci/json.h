@@ -71,7 +71,7 @@ const struct json *json_get(const struct json *object, const char *key);
 /* The text of a string member, or NULL. */
 const char *json_get_text(const struct json *object, const char *key);
 
-/* A whole number that fits exactly; 1e3 and 10.0 are taken as Go does not: refused. 0 or
+/* A whole number that fits exactly (1e3 and 10.0 are none). value may be NULL. 0 or
  * -ERANGE/-EINVAL. */
 int json_int(const struct json *value, int64_t *out);
 int json_uint(const struct json *value, uint64_t *out);
