@@ -265,11 +265,26 @@ static bool soft_cgroups(const struct oci_container *container)
     return container->rootless;
 }
 
+/* Before it is recorded as ours: what is recorded is killed and removed in the end. */
+static int check_cgroup_empty(const struct oci_container *container, struct err *err)
+{
+    pid_t *pids = NULL;
+    struct err ignored = {0};
+    ssize_t count = oci_cgroup_pids(&container->state.cgroup, &pids, &ignored);
+    free(pids);
+    if (count > 0)
+        return err_set(err, EBUSY, "linux.cgroupsPath: the cgroup %s holds %zd processes already",
+                       container->state.cgroup.trees[0].path, count);
+    return 0;
+}
+
 static int make_cgroups(struct oci_container *container, pid_t pid, struct err *err)
 {
     struct oci_state *state = &container->state;
     struct oci_resources *resources = &container->spec.linux_.resources;
     int result = oci_cgroup_make(&state->cgroup, resources, pid, err);
+    if (result < 0)
+        state->no_cgroup = true; /* it undid its own; what is there is another's */
     if (result == 0)
         result = oci_cgroup_apply(&state->cgroup, resources, err);
     if (result == 0 && pid == 0)
@@ -355,7 +370,11 @@ static int follow_init(struct oci_container *container, struct err *err)
 
 static int make(struct oci_container *container, struct err *err)
 {
-    int result = oci_state_save(&container->place, &container->state, err);
+    int result = check_cgroup_empty(container, err);
+    if (result < 0)
+        container->state.no_cgroup = true;
+    if (result == 0)
+        result = oci_state_save(&container->place, &container->state, err);
     if (result == 0)
         result = save_config(container, err);
     if (result == 0)

@@ -24,7 +24,12 @@
 /* Rootless the runtime cannot copy mounts, but here we are root of a user namespace. */
 static int open_root_late(struct oci_container *container, struct err *err)
 {
-    container->root = sys_open_tree(container->bundle, container->spec.root.path,
+    /* descriptors of the runtime are of its mount namespace, whose mounts we may not copy */
+    if (chdir(container->state.bundle) < 0)
+        return err_set(err, errno, "enter the bundle %s:", container->state.bundle);
+    fd_close(&container->bundle);
+    container->bundle = AT_FDCWD;
+    container->root = sys_open_tree(AT_FDCWD, container->spec.root.path,
                                     OPEN_TREE_CLONE | SYS_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
     if (container->root < 0)
         return err_set(err, -container->root, "root.path: open %s:", container->spec.root.path);
