@@ -52,6 +52,9 @@ test uidmap            newuidmap: runs without root
 test busybox-static    a program for images
 test musl-tools        programs of another libc
 test skopeo            images made by others
+test python3-dbus      a systemd of our own for tests of skerry-oci-systemd
+test python3-gi        .
+test dbus-daemon       .
 test mandoc            manual pages as CLI tests read them
 
 demo imagemagick       an example function: thumbnails
