@@ -21,7 +21,7 @@ int oci_delete(struct oci_call *call, struct err *err)
     if (result < 0)
         return result;
     result = oci_state_load(&place, &state, err);
-    if (result == -ENOENT || (result < 0 && call->set.force)) {
+    if (result == -ENOENT || ((result == -EINVAL || result == -EFBIG) && call->set.force)) {
         result = delete_unrecorded(&place, err);
         oci_place_close(&place);
         return result;

@@ -78,32 +78,45 @@ static int open_dir(struct oci_place *place)
     return place->dir < 0 ? -errno : 0;
 }
 
-int oci_place_make(const char *root, const char *id, struct oci_place *out, struct err *err)
+static int make_dir(const char *root, const char *id)
 {
     char path[512];
+    int length = snprintf(path, sizeof(path), "%s/%s", root, id);
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return -ENAMETOOLONG;
+    if (mkdir(path, 0700) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    int result = make_root(root);
+    if (result < 0)
+        return result;
+    return mkdir(path, 0700) < 0 ? -errno : 0;
+}
+
+int oci_place_make(const char *root, const char *id, struct oci_place *out, struct err *err)
+{
     int result = oci_id_check(id, err);
     if (result < 0)
         return result;
     place_init(out, root, id);
-    snprintf(path, sizeof(path), "%s/%s", root, id);
-    result = mkdir(path, 0700) < 0 ? -errno : 0;
-    if (result == -ENOENT) {
-        result = make_root(root);
-        if (result < 0)
-            return err_set(err, -result, "make the directory of states %s:", root);
-        result = mkdir(path, 0700) < 0 ? -errno : 0;
-    }
+    do { /* a `delete` that came between found nothing in it and removed it: again */
+        oci_place_close(out);
+        result = make_dir(root, id);
+        if (result == 0)
+            result = open_dir(out);
+        if (result == 0)
+            result = take_lock(out);
+    } while (result == -ENOENT);
+    /* and what is there under our name now may be another's, made since */
+    if (result == 0 && faccessat(out->dir, "state.json", F_OK, 0) == 0)
+        result = -EEXIST;
+    if (result == 0)
+        return 0;
+    oci_place_close(out);
     if (result == -EEXIST)
         return err_set(err, EEXIST, "container with id %s exists already", id);
-    if (result == 0)
-        result = open_dir(out);
-    if (result == 0)
-        result = take_lock(out);
-    if (result < 0) {
-        oci_place_close(out);
-        return err_set(err, -result, "make the directory of container %s:", id);
-    }
-    return 0;
+    return err_set(err, -result, "make the directory %s/%s:", root, id);
 }
 
 int oci_place_open(const char *root, const char *id, bool lock, struct oci_place *out,
