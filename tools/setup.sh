@@ -56,6 +56,16 @@ test python3-dbus      a systemd of our own for tests of skerry-oci-systemd
 test python3-gi        .
 test dbus-daemon       .
 test mandoc            manual pages as CLI tests read them
+test strace            kills and traces the OCI runtime at chosen system calls
+test gcc               a racing program for the OCI runtime's tests
+test podman            clients of the OCI runtime
+test conmon            .
+test buildah           .
+test containerd        .
+test containernetworking-plugins  networks of its pods
+test golang-github-containers-common  podman's seccomp profile
+test python3-grpcio    Kubernetes' container runtime interface, spoken to containerd
+test python3-grpc-tools  compiles the part of it that is used
 
 demo imagemagick       an example function: thumbnails
 demo jq                an example function: a filter on JSON

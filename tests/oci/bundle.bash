@@ -33,7 +33,7 @@ setup_file() {
 setup() {
     dir=$BATS_TEST_TMPDIR
     chmod a+x "$dir" "$dir/.."
-    state=$dir/state bundle=$dir/bundle id=skerry-test-$$-$BATS_TEST_NUMBER
+    state=$dir/state bundle=$dir/bundle id=ocitest-$$-$BATS_TEST_NUMBER
     mkdir -p "$bundle" "$dir/shared"
     chmod 777 "$dir/shared"
     cp -a "$base" "$bundle/rootfs"

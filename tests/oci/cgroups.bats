@@ -105,13 +105,13 @@ holding() { # a container whose files can be looked at
 }
 
 @test "cgroupsPath: absolute is below the root of the hierarchy" {
-    configure --arg p "/skerry-test-above/$id" '.linux.cgroupsPath = $p'
+    configure --arg p "/ocitest-above/$id" '.linux.cgroupsPath = $p'
     holding
-    [ -n "$(find /sys/fs/cgroup -type d -path "*/skerry-test-above/$id")" ]
-    grep -q "/skerry-test-above/$id" "/proc/$(in_state .pid)/cgroup"
+    [ -n "$(find /sys/fs/cgroup -type d -path "*/ocitest-above/$id")" ]
+    grep -q "/ocitest-above/$id" "/proc/$(in_state .pid)/cgroup"
     oci delete --force "$id"
     nothing_left
-    find /sys/fs/cgroup -depth -type d -not -fstype tmpfs -name skerry-test-above -exec rmdir {} + || true
+    find /sys/fs/cgroup -depth -type d -not -fstype tmpfs -name ocitest-above -exec rmdir {} + || true
 }
 
 @test "cgroupsPath missing: one of our own, which goes" {

@@ -55,7 +55,7 @@ whole() { cp "$dir/whole" "$bundle/config.json"; }
 }
 
 @test "an id of the longest kind and odd but legal characters" {
-    id=skerry-test-$$-_+.A
+    id=ocitest-$$-_+.A
     configure --arg id "$id" '.linux.cgroupsPath = "/" + $id'
     program echo fine
     attached

@@ -191,12 +191,12 @@ mount_bind() { # SOURCE OPTIONS...: one more, at /m
 @test "a cgroup mount shows the container's own, read-only" {
     configure '.linux.namespaces += [{type: "cgroup"}] | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
         options: ["nosuid", "noexec", "nodev", "relatime", "ro"]}]'
-    script <<<'ls /sys/fs/cgroup | head -3; find /sys/fs/cgroup -name "cgroup.procs" | head -1; find /sys/fs/cgroup -maxdepth 2 -name "skerry-test*"; cat /proc/self/cgroup;
+    script <<<'ls /sys/fs/cgroup | head -3; find /sys/fs/cgroup -name "cgroup.procs" | head -1; find /sys/fs/cgroup -maxdepth 2 -name "ocitest*"; cat /proc/self/cgroup;
         for f in $(find /sys/fs/cgroup -name cgroup.procs); do echo $$ >$f && echo wrote; done'
     attached
     [ "$status" -ne 0 ]
     [ -n "${lines[0]}" ]
-    ! grep -Eq '^/sys/fs/cgroup/.*skerry-test' <<<"$output"
+    ! grep -Eq '^/sys/fs/cgroup/.*ocitest' <<<"$output"
     ! grep -q wrote <<<"$output"
 }
 
