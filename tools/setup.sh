@@ -57,14 +57,14 @@ test python3-gi        .
 test dbus-daemon       .
 test mandoc            manual pages as CLI tests read them
 test strace            kills and traces the OCI runtime at chosen system calls
-test gcc               a racing program for the OCI runtime's tests
+test gcc               programs that race with the OCI runtime
 test podman            clients of the OCI runtime
 test conmon            .
 test buildah           .
 test containerd        .
 test containernetworking-plugins  networks of its pods
-test golang-github-containers-common  podman's seccomp profile
-test python3-grpcio    Kubernetes' container runtime interface, spoken to containerd
+test golang-github-containers-common  the seccomp profile of podman
+test python3-grpcio    the interface of Kubernetes, spoken to containerd
 test python3-grpc-tools  compiles the part of it that is used
 
 demo imagemagick       an example function: thumbnails
