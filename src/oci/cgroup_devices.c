@@ -45,8 +45,14 @@ static void put_number(char *out, size_t room, const struct oci_uint *number)
         snprintf(out, room, "*");
 }
 
-static int write_v1(const struct oci_cgroup_tree *tree, const struct oci_device_rule *rule,
-                    char type, struct err *err)
+/* The two files of the v1 controller: a list is two dozen writes. */
+struct v1_files {
+    int allow;
+    int deny;
+};
+
+static int write_v1(const struct v1_files *files, const struct oci_device_rule *rule, char type,
+                    struct err *err)
 {
     char text[64];
     char major[16];
@@ -60,21 +66,45 @@ static int write_v1(const struct oci_cgroup_tree *tree, const struct oci_device_
                  rule->access & OCI_ACCESS_READ ? "r" : "",
                  rule->access & OCI_ACCESS_WRITE ? "w" : "",
                  rule->access & OCI_ACCESS_MKNOD ? "m" : "");
-    int result = cgroup_tree_write(tree, rule->allow ? "devices.allow" : "devices.deny", text);
-    if (result < 0)
-        return err_set(err, -result, PROPERTY ": %s \"%s\":", rule->allow ? "allow" : "deny", text);
+    if (write(rule->allow ? files->allow : files->deny, text, strlen(text)) < 0)
+        return err_set(err, errno, PROPERTY ": %s \"%s\":", rule->allow ? "allow" : "deny", text);
     return 0;
 }
 
-static int apply_v1(const struct oci_cgroup_tree *tree, const struct oci_device_rule *rule,
+static int apply_v1(const struct v1_files *files, const struct oci_device_rule *rule,
                     struct err *err)
 {
     const uint32_t all = OCI_ACCESS_READ | OCI_ACCESS_WRITE | OCI_ACCESS_MKNOD;
     bool everything = !rule->major.set && !rule->minor.set && rule->access == all;
     if (rule->type != 'a' || everything)
-        return write_v1(tree, rule, rule->type, err);
-    int result = write_v1(tree, rule, 'b', err);
-    return result == 0 ? write_v1(tree, rule, 'c', err) : result;
+        return write_v1(files, rule, rule->type, err);
+    int result = write_v1(files, rule, 'b', err);
+    return result == 0 ? write_v1(files, rule, 'c', err) : result;
+}
+
+static int open_v1(const struct oci_cgroup_tree *tree, const char *file, struct err *err)
+{
+    char path[CGROUP_FILE_MAX];
+    int fd = -1;
+    errno = ENAMETOOLONG;
+    if (cgroup_tree_path(tree, file, path))
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, PROPERTY ": open %s:", path);
+}
+
+static int write_all_v1(const struct oci_cgroup_tree *tree, const struct oci_resources *resources,
+                        struct err *err)
+{
+    fd_owner allow = open_v1(tree, "devices.allow", err);
+    fd_owner deny = allow >= 0 ? open_v1(tree, "devices.deny", err) : allow;
+    const struct v1_files files = {allow, deny};
+    int result = deny < 0 ? deny : 0;
+    for (size_t i = 0; result == 0 && i < resources->device_rule_count; i++)
+        result = apply_v1(&files, &resources->device_rules[i], err);
+    for (const struct oci_device_rule *rule = device_rules_default; result == 0 && rule->type != 0;
+         rule++)
+        result = apply_v1(&files, rule, err);
+    return result;
 }
 
 /* --- v2 --- */
@@ -150,7 +180,7 @@ static int apply_v2(const struct oci_cgroup_tree *tree, const struct device_rule
 
 /* --- both --- */
 
-/* Calls op for the given rules and then for those that every container has. */
+/* The given rules and then those that every container has. */
 static int collect(const struct oci_resources *resources, struct device_rules *rules)
 {
     int result = 0;
@@ -159,18 +189,6 @@ static int collect(const struct oci_resources *resources, struct device_rules *r
     for (const struct oci_device_rule *rule = device_rules_default; result == 0 && rule->type != 0;
          rule++)
         result = device_rules_add(rules, rule);
-    return result;
-}
-
-static int write_all_v1(const struct oci_cgroup_tree *tree, const struct oci_resources *resources,
-                        struct err *err)
-{
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < resources->device_rule_count; i++)
-        result = apply_v1(tree, &resources->device_rules[i], err);
-    for (const struct oci_device_rule *rule = device_rules_default; result == 0 && rule->type != 0;
-         rule++)
-        result = apply_v1(tree, rule, err);
     return result;
 }
 

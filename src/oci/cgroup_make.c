@@ -84,9 +84,23 @@ static int make_level(const struct oci_cgroup_tree *parent, const struct oci_cgr
                                                                        : 0;
 }
 
+/* Where the parent is there already one call is enough; not for who must look at the parents. */
+static bool make_leaf(const struct oci_cgroup_tree *tree, struct made *made)
+{
+    char path[CGROUP_FILE_MAX];
+    if (tree->v2 || cgroup_has_word(tree->controllers, "cpuset") ||
+        !cgroup_tree_path(tree, "", path) || mkdir(path, 0755) < 0)
+        return false;
+    made->leaf = true;
+    made->kept = (size_t)(strrchr(tree->path, '/') - tree->path);
+    return true;
+}
+
 static int make_tree(const struct oci_cgroup_tree *tree, struct made *made)
 {
     size_t length = strlen(tree->path);
+    if (make_leaf(tree, made))
+        return 0;
     struct oci_cgroup_tree parent = cut(tree, 0);
     made->kept = length;
     for (size_t at = 0; at < length;) {

@@ -182,7 +182,7 @@ static int check_process(struct oci_container *container, struct err *err)
         snprintf(text, sizeof(text),
                  "process.capabilities: some cannot be granted and are left out: mask 0x%llx",
                  (unsigned long long)missing);
-        oci_report(container->set, "warning", text);
+        oci_report(container->set, "info", text);
     }
     return result;
 }

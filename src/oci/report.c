@@ -50,11 +50,11 @@ static void write_log(const struct oci_settings *set, const char *level, const c
 
 void oci_report(const struct oci_settings *set, const char *level, const char *text)
 {
-    bool debug = strcmp(level, "debug") == 0;
-    if (debug && !set->debug)
+    bool quiet = strcmp(level, "info") == 0;
+    if (strcmp(level, "debug") == 0 && !set->debug)
         return;
     if (set->log != NULL && set->log[0] != '\0')
         write_log(set, level, text);
-    if (!debug)
-        dprintf(STDERR_FILENO, "skerry-oci: %s%s\n", level[0] == 'e' ? "" : "warning: ", text);
+    if (!quiet || set->debug)
+        dprintf(STDERR_FILENO, "skerry-oci: %s%s\n", level[0] == 'w' ? "warning: " : "", text);
 }

@@ -5,8 +5,8 @@
 
 #include "oci/verb.h"
 
-/* One line in --log (text or json) and on stderr. level: "error", "warning", "debug"; debug is
- * written only with --debug and only to the log. */
+/* One line in --log (text or json) and on stderr. level: "error", "warning", "info" (on stderr only
+ * with --debug; clients take that for the program's), "debug" (only with --debug). */
 void oci_report(const struct oci_settings *set, const char *level, const char *text);
 
 #endif
