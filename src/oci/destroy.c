@@ -15,12 +15,19 @@
 #include "oci/report.h"
 #include "oci/sys.h"
 
-/* SIGKILL, and wait until it is dead: pid 1 of a pid namespace takes all others with it first. */
-static void end_process(const struct oci_process_id *id)
+/*
+ * SIGKILL, and wait until it is dead: pid 1 of a pid namespace takes all others with it first. Who is
+ * frozen by v1's freezer dies only when it is thawed, and then before it runs on.
+ */
+static void end_process(const struct oci_process_id *id, const struct oci_cgroup *cgroup)
 {
     fd_owner pidfd = oci_process_open(id);
     if (pidfd < 0 || sys_pidfd_kill(pidfd, SIGKILL) < 0)
         return;
+    if (cgroup != NULL && oci_cgroup_frozen(cgroup) > 0) {
+        struct err ignored = {0};
+        oci_cgroup_kill(cgroup, SIGKILL, &ignored); /* thaws */
+    }
     struct pollfd wait = {.fd = pidfd, .events = POLLIN};
     while (poll(&wait, 1, -1) < 0 && errno == EINTR)
         ;
@@ -49,7 +56,7 @@ int oci_container_destroy(const struct oci_settings *set, struct oci_place *plac
                           struct oci_state *state, struct err *err)
 {
     int result = 0;
-    end_process(&state->init);
+    end_process(&state->init, state->no_cgroup ? NULL : &state->cgroup);
     /* without an own pid namespace, init's death ends nobody else */
     if (!state->no_cgroup) {
         struct err ignored = {0};
