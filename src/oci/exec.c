@@ -158,7 +158,10 @@ struct step_result {
 static void step_main(struct exec *exec, int program_sync, int out)
 {
     struct step_result result = {0};
-    const struct oci_cpu_affinity *affinity = exec->spec.process->cpu_affinity;
+    const struct oci_process *process = exec->spec.process;
+    const struct oci_cpu_affinity *affinity = process->cpu_affinity;
+    /* before anybody inside can see us: else one who waits for it attaches (CVE-2016-9962) */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int failed = affinity != NULL ? oci_affinity_set(affinity->initial, &result.why) : 0;
     if (failed == 0)
         failed = oci_cgroup_join_self(&exec->join, &result.why);
@@ -167,6 +170,10 @@ static void step_main(struct exec *exec, int program_sync, int out)
     if (failed == 0)
         failed = enter_namespaces(exec, &result.why);
     if (failed == 0) {
+        /* what the program's process does not need is not even to be found in its table */
+        bool labels = process->apparmor_profile != NULL || process->selinux_label != NULL;
+        int keep[] = {program_sync, out, exec->console, labels ? exec->proc : -1};
+        oci_close_others(3 + exec->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]));
         long pid = sys_clone3(CLONE_PARENT, 0, NULL, -1);
         if (pid == 0) {
             close(out);

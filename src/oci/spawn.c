@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +131,8 @@ static void run_step(struct oci_container *container, int init_sync, int out)
 {
     struct step_result result = {0};
     uint64_t flags = new_flags(container);
+    /* before anybody in a namespace that we join can see us (CVE-2016-9962) */
+    prctl(PR_SET_DUMPABLE, container->rootless ? 1 : 0, 0, 0, 0);
     int failed = make_time_namespace(container, &result.why);
     if (failed == 0)
         failed = join_all(container, &result.why);
