@@ -98,6 +98,15 @@ bench bubblewrap       peer: sandbox without daemon
 bench crun             peer: OCI runtime in C
 bench runc             peer: OCI runtime in Go
 bench runsc            peer: gVisor, a kernel in user space
+bench jq               reads and makes JSON
+bench busybox-static   a program that waits
+bench strace           counts system calls of the OCI runtimes
+bench golang-github-containers-common  the seccomp profile of podman
+bench containerd       pods by CRI, with each runtime
+bench containernetworking-plugins  .
+bench buildah          their image
+bench python3-grpcio   speaks CRI
+bench python3-grpc-tools  .
 '
 
 usage() {

@@ -5,6 +5,8 @@
 # check that nothing was left behind. OCI_RUNTIME=/usr/bin/crun (or runc) runs the same tests against
 # another runtime: a test that no other passes is about us, and says so with ours_only.
 
+# shellcheck disable=SC2034,SC2154,SC2119,SC2120 # shared with the tests; bats' run sets variables
+
 bats_require_minimum_version 1.5.0
 
 tools=$SRC/tests/oci/tools
@@ -169,6 +171,10 @@ is_status() { [ "$(in_state .status)" = "$1" ]; }
 
 wait_until() { # COMMAND...: waits for an event; what hangs is ended by the runner
     until "$@" >/dev/null 2>&1; do sleep 0.02; done
+}
+
+no() { # COMMAND...: it must fail; "!" would let a test go on
+    ! "$@"
 }
 
 stopped() { wait_until is_status stopped; }

@@ -30,7 +30,7 @@ load bundle.bash
 
 @test "create, kill, state and delete --force of one id at random leave it whole or gone" {
     program sleep 1000
-    for round in $(seq 8); do
+    for _ in $(seq 8); do
         for verb in create start state 'kill' delete state delete create; do
             case $verb in
             create) oci create --bundle "$bundle" "$id" ;;

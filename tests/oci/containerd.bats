@@ -162,7 +162,7 @@ teardown_more() {
     cri start "$container"
     [ "$(cri exec "$container" cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" = 80 ]
     cri update "$container" memory=83886080
-    find /sys/fs/cgroup -path "*$container/memory.limit_in_bytes" -o -path "*$container/memory.max" | xargs cat | grep -qx 83886080
+    find /sys/fs/cgroup \( -path "*$container/memory.limit_in_bytes" -o -path "*$container/memory.max" \) -exec cat {} + | grep -qx 83886080
     [ "$(cri stats "$container" | jq '.memory > 0')" = true ]
 }
 

@@ -61,7 +61,7 @@ setup_more() {
     grep -qx 'A=new' <<<"$output"
     grep -qx 'B=2' <<<"$output"
     grep -qx 'KEEP=1' <<<"$output"
-    ! grep -qx 'A=old' <<<"$output"
+    no grep -qx 'A=old' <<<"$output"
     run --separate-stderr oci exec -e C=3 "$id" env </dev/null
     grep -qx 'C=3' <<<"$output"
 }
@@ -213,7 +213,7 @@ setup_more() {
     run --separate-stderr bash -c 'exec 7<"$1" 8</; exec "$0" --root "$1" exec "$2" ls -l /proc/self/fd </dev/null' \
         "$runtime" "$state" "$id"
     say
-    ! grep -Eq ' (7|8|9) ->' <<<"$output"
+    no grep -Eq ' (7|8|9) ->' <<<"$output"
 }
 
 @test "twenty at once" {

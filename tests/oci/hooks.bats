@@ -96,7 +96,7 @@ hook_script() { # KIND SCRIPT: a hook of one kind on the host
     configure '.hooks.createRuntime[0].env = ["ONLY=this"]'
     LEAK=secret attached
     grep -qx ONLY=this "$dir/shared/env"
-    ! grep -q LEAK "$dir/shared/env"
+    no grep -q LEAK "$dir/shared/env"
 }
 
 @test "a failing hook before the start is an error: nothing runs, nothing is left, poststop runs" {
@@ -108,7 +108,7 @@ hook_script() { # KIND SCRIPT: a hook of one kind on the host
         attached
         [ "$status" -ne 0 ]
         [ ! -e "$dir/shared/log" ]
-        ! oci state "$id"
+        no oci state "$id"
         nothing_left
     done
 }
@@ -128,7 +128,7 @@ hook_script() { # KIND SCRIPT: a hook of one kind on the host
     detached
     stopped
     oci delete "$id"
-    ! oci state "$id"
+    no oci state "$id"
     grep -q '^poststop' "$dir/shared/log"
     nothing_left
 }

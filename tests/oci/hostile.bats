@@ -52,17 +52,17 @@ victim_is_whole() {
     [ "$status" -ne 0 ]
     [ "$status" -ne 124 ]
     [ "$(sha256sum <"$runtime")" = "$sum" ]
-    ! grep -qi usage <<<"$output" # it did not run as the runtime
+    no grep -qi usage <<<"$output" # it did not run as the runtime
 }
 
 @test "CVE-2019-5736: no descriptor of the runtime's file, and no writable exe link, is in the container" {
     script <<<'for p in /proc/[0-9]*; do ls -l $p/exe $p/fd 2>/dev/null; done'
     attached
-    ! grep -Eq 'skerry-oci|runc|crun' <<<"$output"
+    no grep -Eq 'skerry-oci|runc|crun' <<<"$output"
     program sleep 1000
     detached
     inside sh -c 'for p in /proc/[0-9]*; do ls -l $p/exe $p/fd; done 2>/dev/null'
-    ! grep -Eq 'skerry-oci|/runc|/crun' <<<"$output"
+    no grep -Eq 'skerry-oci|/runc|/crun' <<<"$output"
 }
 
 @test "CVE-2019-19921, 2023-27561: a rootfs whose /proc is a symlink" {
@@ -76,7 +76,7 @@ victim_is_whole() {
         if [ "$status" -eq 0 ]; then
             program sh -c 'cat /proc/kcore | wc -c; echo 1 >/proc/sysrq-trigger && echo wrote'
             attached
-            ! grep -q wrote <<<"$output"
+            no grep -q wrote <<<"$output"
         fi
     done
     [ -z "$(grep "$dir/victim" /proc/self/mountinfo)" ]
@@ -88,8 +88,8 @@ victim_is_whole() {
     script <<<'ls /sys/firmware 2>/dev/null; ls /tmp/firmware 2>/dev/null; echo 1 >/proc/sys/kernel/panic && echo wrote; true'
     attached
     victim_is_whole
-    ! grep -q wrote <<<"$output"
-    ! grep -Eq 'acpi|dmi|memmap|efi' <<<"$output"
+    no grep -q wrote <<<"$output"
+    no grep -Eq 'acpi|dmi|memmap|efi' <<<"$output"
     [ ! -e /tmp/firmware ]
 }
 
@@ -146,7 +146,7 @@ victim_is_whole() {
     script <<<'grep -c victim /proc/self/mountinfo; ls /shared/a /shared/b 2>/dev/null | grep -x file; true'
     for _ in $(seq 20); do
         run --separate-stderr oci run --bundle "$bundle" "$id" </dev/null
-        ! grep -qx file <<<"$output" || { kill -KILL "$exchanger"; say; false; }
+        no grep -qx file <<<"$output" || { kill -KILL "$exchanger"; say; false; }
         [ "$(ls -A "$dir/victim")" = file ] || { kill -KILL "$exchanger"; ls "$dir/victim"; false; }
     done
     kill -KILL "$exchanger"
@@ -158,7 +158,7 @@ victim_is_whole() {
         .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "nodev", "noexec"]}]'
     script <<<'for f in $(find /sys/fs/cgroup -name cgroup.procs); do echo $$ >$f && echo wrote; done; d=$(find /sys/fs/cgroup -type d | tail -1); mkdir $d/x && echo wrote; true'
     attached
-    ! grep -q wrote <<<"$output"
+    no grep -q wrote <<<"$output"
 }
 
 @test "CVE-2024-21626: cwd, args and exec --cwd through descriptors of the runtime" {
@@ -166,7 +166,7 @@ victim_is_whole() {
         configure --arg cwd "/proc/self/fd/$n" '.process.cwd = $cwd'
         script <<<'ls ../../../../../../../../.. | grep -x boot; cat ../../../../../../../../..'"$dir"'/victim/file; true'
         run --separate-stderr oci run --bundle "$bundle" "$id" </dev/null
-        ! grep -Eq 'precious|boot' <<<"$output" || { say; false; }
+        no grep -Eq 'precious|boot' <<<"$output" || { say; false; }
     done
     victim_is_whole
     configure '.process.cwd = "/"'
@@ -175,7 +175,7 @@ victim_is_whole() {
     detached
     for cwd in /proc/self/fd/3 /proc/self/fd/5 /proc/self/fd/7 /proc/self/fd/8 /link /proc/1/cwd; do
         run --separate-stderr oci exec --cwd "$cwd" "$id" sh -c "cat ../../../../../../../../..$dir/victim/file; pwd -P" </dev/null
-        ! grep -q precious <<<"$output" || { say; false; }
+        no grep -q precious <<<"$output" || { say; false; }
     done
 }
 
@@ -214,7 +214,7 @@ HOOK
     attached
     if [ "$status" -eq 0 ]; then
         [ "${lines[0]}" = 0 ]
-        ! grep -q core <<<"$output"
+        no grep -q core <<<"$output"
     fi
     [ "$(cat /proc/sys/kernel/core_pattern)" = "$before" ]
 }
@@ -228,7 +228,7 @@ HOOK
         script <<<'grep -E "sysrq|core_pattern|victim" /proc/self/mountinfo | grep -v " ro," | grep -v /shared; true'
         run python3 "$tools/on-terminal.py" "$runtime" --root "$state" run --bundle "$bundle" "$id"
         say
-        ! grep -Eq 'devpts|/victim/file' <<<"$output"
+        no grep -Eq 'devpts|/victim/file' <<<"$output"
         victim_is_whole
     done
 }
@@ -245,7 +245,7 @@ HOOK
     program true
     attached
     victim_is_whole
-    ! grep -q 1 "$bundle/rootfs/proc/self/oom_score_adj" 2>/dev/null
+    no grep -q 1 "$bundle/rootfs/proc/self/oom_score_adj" 2>/dev/null
 }
 
 @test "CVE-2025-52881: a /proc that is a tmpfs or a bind of the image" {
@@ -290,7 +290,7 @@ HOOK
 @test "the runtime's environment, files and keyrings are not seen inside" {
     script <<<'cat /proc/1/environ | tr "\0" "\n"; cat /proc/self/mountinfo | grep -c state'
     SECRET_OF_CALLER=1 attached
-    ! grep -q SECRET_OF_CALLER <<<"$output"
+    no grep -q SECRET_OF_CALLER <<<"$output"
 }
 
 @test "ptrace or signals of the container do not reach the runtime during exec" {

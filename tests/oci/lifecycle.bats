@@ -48,7 +48,7 @@ load bundle.bash
     stopped
     gone "$pid"
     oci delete "$id"
-    ! oci state "$id"
+    no oci state "$id"
     nothing_left
 }
 
@@ -67,7 +67,7 @@ load bundle.bash
     stopped
     [ "$(in_state '.pid // 0')" = 0 ]
     oci delete "$id"
-    ! oci state "$id"
+    no oci state "$id"
 }
 
 @test "state has what the specification lists" {
@@ -133,7 +133,7 @@ load bundle.bash
     is_status running
     oci delete --force "$id"
     gone "$(<"$dir/pid")"
-    ! oci state "$id"
+    no oci state "$id"
     nothing_left
 }
 
@@ -149,7 +149,7 @@ load bundle.bash
     program /no/such/program
     run oci run --detach --bundle "$bundle" "$id" </dev/null
     [ "$status" -ne 0 ]
-    ! oci state "$id"
+    no oci state "$id"
     nothing_left
 }
 
@@ -258,7 +258,7 @@ load bundle.bash
         "$runtime" "$state" "$bundle" "$id"
     say
     [ "$status" -eq 0 ]
-    ! grep -Eq ' (7|8|9) ->' <<<"$output"
+    no grep -Eq ' (7|8|9) ->' <<<"$output"
 }
 
 @test "--pid-file is written whole before create returns; one that cannot be is an error" {
@@ -285,7 +285,7 @@ load bundle.bash
     grep -qx 'A=1' <<<"$output"
     grep -qx 'B=x=y' <<<"$output"
     grep -qx 'EMPTY=' <<<"$output"
-    ! grep -q LEAK <<<"$output"
+    no grep -q LEAK <<<"$output"
 }
 
 @test "programs are found by the container's PATH, or by path from cwd" {

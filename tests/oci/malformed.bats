@@ -204,7 +204,7 @@ whole() { cp "$dir/whole" "$bundle/config.json"; }
         for text in '' '{' 'garbage' '{"pid": -5}' '{"pid": "x"}' '{"pid": 1, "status": "running"}' '[]'; do
             printf '%s' "$text" >"$file"
             timeout 20 "$runtime" --root "$state" state "$id" >"$dir/out" 2>&1 </dev/null 3>&- || true
-            ! grep -Eqi 'assert|sanitizer|core dumped' "$dir/out"
+            no grep -Eqi 'assert|sanitizer|core dumped' "$dir/out"
             timeout 20 "$runtime" --root "$state" list >"$dir/out" 2>&1 </dev/null 3>&- || true
         done
         cat "$dir/saved" >"$file"

@@ -13,7 +13,7 @@ ns() { readlink "/proc/${2:-self}/ns/$1"; }
     attached
     [ "$status" -eq 0 ]
     for kind in pid net mnt ipc uts cgroup user; do
-        ! grep -qxF "$(ns $kind)" <<<"$output"
+        no grep -qxF "$(ns $kind)" <<<"$output"
     done
     [ "${lines[7]}" = 1 ]
 }

@@ -56,7 +56,7 @@ deny() { # JSON of rules
         script <<<"ionice -c2 -n$miss echo miss; ionice -c2 -n$hit echo hit"
         attached
         grep -qx miss <<<"$output"
-        ! grep -qx hit <<<"$output"
+        no grep -qx hit <<<"$output"
         grep -q 'not implemented' <<<"$stderr"
     done
 }
