@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "oci/agent.h"
 #include "oci/console.h"
 #include "oci/filter_get.h"
 #include "oci/hooks.h"
@@ -150,13 +151,8 @@ static int open_sockets(struct oci_container *container, struct err *err)
         if (container->console < 0)
             return container->console;
     }
-    const struct oci_seccomp *seccomp = container->spec.linux_.seccomp;
-    if (seccomp != NULL && seccomp->listener_path != NULL && container->filter.notifies) {
-        container->listener = oci_console_connect(seccomp->listener_path, err);
-        if (container->listener < 0)
-            return err_prefix(err, "linux.seccomp.listenerPath");
-    }
-    return 0;
+    return oci_agent_connect(container->spec.linux_.seccomp, &container->filter,
+                             &container->listener, err);
 }
 
 static int check_label(const struct oci_container *container, struct err *err)

@@ -16,8 +16,8 @@
 #include "oci/sys.h"
 
 /*
- * SIGKILL, and wait until it is dead: pid 1 of a pid namespace takes all others with it first. Who is
- * frozen by v1's freezer dies only when it is thawed, and then before it runs on.
+ * SIGKILL, and wait until it is dead: pid 1 of a pid namespace takes all others with it first. Who
+ * is frozen by v1's freezer dies only when it is thawed, and then before it runs on.
  */
 static void end_process(const struct oci_process_id *id, const struct oci_cgroup *cgroup)
 {

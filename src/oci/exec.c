@@ -22,6 +22,7 @@
 
 #include "base/fd.h"
 #include "oci/affinity.h"
+#include "oci/agent.h"
 #include "oci/console.h"
 #include "oci/exec_process.h"
 #include "oci/filter_get.h"
@@ -54,6 +55,8 @@ struct exec {
     int console_near; /* foreground: where it arrives */
     int pidfd;
     pid_t pid;
+    char *state_json; /* of the container, for the agent */
+    int listener;     /* connected to the seccomp agent, or -1 */
     uint32_t preserve_fds;
     bool rootless;
 };
@@ -95,10 +98,10 @@ static int furnish(struct exec *exec, struct err *err)
 static int become(struct exec *exec, char *path, struct err *err)
 {
     const struct oci_process *process = exec->spec.process;
-    int keep[] = {exec->sync};
+    int keep[] = {exec->sync, exec->listener};
     struct err denied = {0};
     oci_console_give_stdio(process->user.uid);
-    oci_close_others(3 + exec->preserve_fds, keep, 1);
+    oci_close_others(3 + exec->preserve_fds, keep, 2);
     int entered = oci_process_enter_cwd(process, &denied);
     if (entered < 0 && entered != -EACCES) {
         *err = denied;
@@ -116,7 +119,8 @@ static void program_main(struct exec *exec)
     struct err err = {0};
     char path[PATH_MAX];
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (sync_recv(exec->sync, NULL, &err) != SYNC_GO)
+    uint32_t pid = 0;
+    if (sync_recv(exec->sync, &pid, &err) != SYNC_GO)
         _exit(1);
     int result = furnish(exec, &err);
     if (result == 0)
@@ -124,8 +128,15 @@ static void program_main(struct exec *exec)
     char **environment = result == 0 ? oci_process_environment(exec->spec.process) : NULL;
     if (result == 0 && environment == NULL)
         result = err_set(&err, ENOMEM, "environment:");
+    char *agent = NULL;
+    if (result == 0 && exec->listener >= 0) {
+        agent = oci_agent_state(&exec->spec, (pid_t)pid, exec->state_json);
+        if (agent == NULL)
+            result = err_set(&err, ENOMEM, "the state for the seccomp agent:");
+    }
     if (result == 0)
-        oci_process_execute(exec->spec.process, path, environment, &exec->filter, -1, NULL, &err);
+        oci_process_execute(exec->spec.process, path, environment, &exec->filter, exec->listener,
+                            agent, &err);
     fail(exec, &err);
 }
 
@@ -172,7 +183,7 @@ static void step_main(struct exec *exec, int program_sync, int out)
     if (failed == 0) {
         /* what the program's process does not need is not even to be found in its table */
         bool labels = process->apparmor_profile != NULL || process->selinux_label != NULL;
-        int keep[] = {program_sync, out, exec->console, labels ? exec->proc : -1};
+        int keep[] = {program_sync, out, exec->console, exec->listener, labels ? exec->proc : -1};
         oci_close_others(3 + exec->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]));
         long pid = sys_clone3(CLONE_PARENT, 0, NULL, -1);
         if (pid == 0) {
@@ -241,7 +252,7 @@ static int let_go(struct exec *exec, struct err *err)
     if (result == 0)
         result = place_in_groups(exec, err);
     if (result == 0)
-        result = sync_send(exec->sync, SYNC_GO, 0, NULL);
+        result = sync_send(exec->sync, SYNC_GO, (uint32_t)exec->pid, NULL);
     if (result < 0)
         return result;
     int kind = sync_recv(exec->sync, NULL, err);
@@ -300,6 +311,14 @@ static int prepare(struct exec *exec, struct err *err)
         return err_set(err, ESRCH, "container %s is not running", exec->state.id);
     result = oci_filter_get(exec->spec.linux_.seccomp, &exec->filter, err);
     if (result == 0)
+        result = oci_agent_connect(exec->spec.linux_.seccomp, &exec->filter, &exec->listener, err);
+    if (result == 0 && exec->listener >= 0) {
+        exec->state_json =
+            oci_state_text(&exec->state, OCI_STATUS_RUNNING, exec->state.init.pid, false);
+        if (exec->state_json == NULL)
+            result = err_set(err, ENOMEM, "the state for the seccomp agent:");
+    }
+    if (result == 0)
         result = connect_terminal(exec, err);
     if (result == 0 && !exec->state.no_cgroup)
         result = oci_cgroup_join_open(&exec->state.cgroup, &exec->join, err);
@@ -339,6 +358,7 @@ int oci_exec(struct oci_call *call, struct err *err)
                         .sync = -1,
                         .console = -1,
                         .console_near = -1,
+                        .listener = -1,
                         .pidfd = -1,
                         .rootless = geteuid() != 0,
                         .terminal = {.near = -1},
@@ -352,8 +372,8 @@ int oci_exec(struct oci_call *call, struct err *err)
     result = oci_state_load(&exec.place, &exec.state, err);
     if (result == 0)
         result = run(&exec, err);
-    int *fds[] = {&exec.init,    &exec.proc,         &exec.sync,
-                  &exec.console, &exec.console_near, &exec.pidfd};
+    int *fds[] = {&exec.init,         &exec.proc,  &exec.sync,    &exec.console,
+                  &exec.console_near, &exec.pidfd, &exec.listener};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         fd_close(fds[i]);
     oci_cgroup_join_close(&exec.join);

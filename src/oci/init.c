@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "oci/agent.h"
 #include "oci/console.h"
 #include "oci/hooks.h"
 #include "oci/in_root.h"
-#include "oci/json_write.h"
 #include "oci/process.h"
 #include "oci/self.h"
 #include "oci/sync.h"
@@ -260,24 +260,6 @@ static int become(struct init *init, struct err *err)
     return oci_process_find(process, init->path, err);
 }
 
-/* What the seccomp agent is told beside the listener: the specification's container process state.
- */
-static char *agent_state(const struct init *init)
-{
-    struct json_writer out = {0};
-    const char *const names[] = {"seccompFd", NULL};
-    const struct oci_seccomp *seccomp = init->spec->linux_.seccomp;
-    json_write_object(&out, NULL);
-    json_write_text(&out, "ociVersion", init->spec->version);
-    json_write_texts(&out, "fds", names);
-    json_write_int(&out, "pid", init->container->pid);
-    json_write_text(&out, "metadata",
-                    seccomp->listener_metadata != NULL ? seccomp->listener_metadata : "");
-    json_write_raw(&out, "state", init->state_json, strlen(init->state_json));
-    json_write_object_end(&out);
-    return json_writer_finish(&out) == 0 ? out.data : NULL;
-}
-
 static int execute(struct init *init, struct err *err)
 {
     struct oci_container *container = init->container;
@@ -286,7 +268,7 @@ static int execute(struct init *init, struct err *err)
         return err_set(err, EINVAL, "the configuration has no process: nothing can be started");
     int result = oci_hooks_run(init->spec, OCI_HOOK_START_CONTAINER, init->state_json, err);
     if (result == 0 && container->filter.notifies && container->listener >= 0) {
-        agent = agent_state(init);
+        agent = oci_agent_state(init->spec, container->pid, init->state_json);
         if (agent == NULL)
             result = err_set(err, ENOMEM, "the state for the seccomp agent:");
     }
