@@ -252,6 +252,9 @@ static int remount(const struct oci_container *container, const struct oci_mount
 static int mount_one(struct oci_container *container, size_t index, struct err *err)
 {
     const struct oci_mount *mount = &container->spec.mounts[index];
+    if (mount->destination[strspn(mount->destination, "/.")] == '\0')
+        return err_set(err, EINVAL, "mount %s: the root itself cannot be mounted on (see root)",
+                       mount->destination);
     if (mount->flags & OCI_MOUNT_REMOUNT)
         return remount(container, mount, err);
     if (mount->type != NULL && !is_bind(mount) &&

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,43 @@
 #include "oci/sys.h"
 
 #define NS_GET_NSTYPE _IO(0xb7, 3)
+
+/* A sysctl of a namespace that is joined and is the host's own would change the host. */
+static int check_sysctls(const struct oci_container *container, enum oci_namespace_kind kind,
+                         const char *const *prefixes, struct err *err)
+{
+    char path[40];
+    struct stat joined, own;
+    const struct oci_pairs *sysctl = &container->spec.linux_.sysctl;
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", oci_namespace_file(kind));
+    if (sysctl->count == 0 || container->namespaces[kind] < 0)
+        return 0;
+    if (fstat(container->namespaces[kind], &joined) < 0 || stat(path, &own) < 0)
+        return err_set(err, errno, "linux.sysctl: look at %s:", path);
+    if (joined.st_ino != own.st_ino || joined.st_dev != own.st_dev)
+        return 0;
+    for (size_t i = 0; i < sysctl->count; i++) {
+        for (const char *const *prefix = prefixes; *prefix != NULL; prefix++) {
+            if (strncmp(sysctl->items[i].key, *prefix, strlen(*prefix)) == 0)
+                return err_set(err, EINVAL,
+                               "linux.sysctl.%s: the %s namespace that is joined is the host's",
+                               sysctl->items[i].key, oci_namespace_name(kind));
+        }
+    }
+    return 0;
+}
+
+static int check_all_sysctls(const struct oci_container *container, struct err *err)
+{
+    static const char *const net[] = {"net.", "net/", NULL};
+    static const char *const ipc[] = {"kernel.", "kernel/", "fs.mqueue", "fs/mqueue", NULL};
+    static const char *const uts[] = {"kernel.hostname", "kernel/hostname", "kernel.domainname",
+                                      "kernel/domainname", NULL};
+    int result = check_sysctls(container, OCI_NS_NETWORK, net, err);
+    if (result == 0)
+        result = check_sysctls(container, OCI_NS_IPC, ipc, err);
+    return result == 0 ? check_sysctls(container, OCI_NS_UTS, uts, err) : result;
+}
 
 int oci_spawn_open_namespaces(struct oci_container *container, struct err *err)
 {
@@ -42,7 +80,7 @@ int oci_spawn_open_namespaces(struct oci_container *container, struct err *err)
             return err_set(err, EINVAL, "linux.namespaces: %s: %s is no %s namespace", name,
                            ns->path, name);
     }
-    return 0;
+    return check_all_sysctls(container, err);
 }
 
 /* New ones that clone3 makes. cgroup: by init itself, once it is in its cgroup. */
