@@ -64,4 +64,10 @@ static inline bool oci_namespace_new(const struct oci_spec *spec, enum oci_names
     return spec->linux_.namespaces[kind].listed && spec->linux_.namespaces[kind].path == NULL;
 }
 
+/* True when the runtime will map init's ids without privilege: until then init must be dumpable. */
+static inline bool oci_maps_from_outside(const struct oci_container *container)
+{
+    return container->rootless && oci_namespace_new(&container->spec, OCI_NS_USER);
+}
+
 #endif

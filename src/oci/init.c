@@ -298,9 +298,8 @@ void oci_init_main(struct oci_container *container)
                         .spec = &container->spec,
                         .process = container->spec.process,
                         .terminal = -1};
-    oci_place_close(&container->place); /* the lock is the runtime's */
-    /* rootless, the runtime can map our ids only while we are: see wait_for_go */
-    if (!container->rootless)
+    oci_place_close(&container->place);    /* the lock is the runtime's */
+    if (!oci_maps_from_outside(container)) /* else see wait_for_go */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int result = wait_for_go(&init, &err);
     init.state_json = oci_state_text(&container->state, OCI_STATUS_CREATING, container->pid, false);

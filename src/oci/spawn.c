@@ -169,9 +169,10 @@ static void run_step(struct oci_container *container, int init_sync, int out)
 {
     struct step_result result = {0};
     uint64_t flags = new_flags(container);
-    /* before anybody in a namespace that we join can see us (CVE-2016-9962) */
-    prctl(PR_SET_DUMPABLE, container->rootless ? 1 : 0, 0, 0, 0);
     int failed = make_time_namespace(container, &result.why);
+    /* before anybody in a namespace that we join can see us (CVE-2016-9962) */
+    if (!oci_maps_from_outside(container))
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (failed == 0)
         failed = join_all(container, &result.why);
     if (failed == 0) {
