@@ -64,6 +64,13 @@ stages() { # the daemon's own histograms
         "$dir/daemon-stages.json"
 }
 
+oci() {
+    jq -r '"| ms | n | min | median | p99 | max | of crun |", "|---|--:|--:|--:|--:|--:|--:|",
+        (.rows[] | "| \(.name) | \(.n) | \(.min) | \(.p50) | \(.p99) | \(.max) | \(.ratio // "") |"), "",
+        "| run of | system calls | execs | processes | most resident while creating, KiB |", "|---|--:|--:|--:|--:|",
+        (.counts[] | "| \(.name) | \(.calls) | \(.execs) | \(.processes) | \(.rss_kib) |")' "$dir/oci.json"
+}
+
 measured() { # NAME: when and on what
     jq -r '"Measured \(.when), commit \(.commit), \(.cpu), \(.cpus) CPUs, Linux \(.kernel), load average \(.load_average | join(" "))."' \
         "$dir/$1.json"
@@ -72,7 +79,7 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | soak | syscalls | examples | cpu | vm) "$1" ;;
+    http | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac

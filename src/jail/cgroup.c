@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "jail/cgroup_mounts.h"
 
 #define HIERARCHIES_MAX 4
 #define TRIES_MAX       50 /* of killing what a group holds, a millisecond apart */
@@ -68,42 +69,21 @@ static int hierarchy_add(struct cgroup_host *host, const char *path, bool v2)
     return (int)host->count++;
 }
 
-static bool has_word(const char *list, const char *word)
+static void mount_line(struct cgroup_host *host, const char *line, char *v2_path, size_t room)
 {
-    size_t length = strlen(word);
-    for (const char *at = strstr(list, word); at; at = strstr(at + 1, word)) {
-        bool begins = at == list || strchr(", \n", at[-1]) != NULL;
-        bool ends = strchr(", \n", at[length]) != NULL; /* also the end of the text */
-        if (begins && ends)
-            return true;
-    }
-    return false;
-}
-
-/* One line of mountinfo: "... MOUNTPOINT OPTIONS ... - TYPE SOURCE SUPEROPTIONS". */
-static void mount_line(struct cgroup_host *host, char *line, char *v2_path, size_t room)
-{
-    char *separator = strstr(line, " - ");
-    if (separator == NULL)
+    struct cgroup_mount mount;
+    if (!cgroup_mount_line(line, &mount))
         return;
-    char type[32];
-    char super[256];
-    char point[1024];
-    if (sscanf(separator + 3, "%31s %*s %255s", type, super) != 2 ||
-        sscanf(line, "%*d %*d %*s %*s %1023s", point) != 1)
-        return;
-    if (strcmp(type, "cgroup2") == 0) {
-        snprintf(v2_path, room, "%s", point);
+    if (mount.v2) {
+        snprintf(v2_path, room, "%s", mount.point);
         return;
     }
-    if (strcmp(type, "cgroup") != 0)
-        return;
     int index = -1;
     for (int c = 0; c < CONTROLLERS; c++) {
-        if (!has_word(super, controller_names[c]) || host->of[c] >= 0)
+        if (!cgroup_has_word(mount.controllers, controller_names[c]) || host->of[c] >= 0)
             continue;
         if (index < 0)
-            index = hierarchy_add(host, point, false);
+            index = hierarchy_add(host, mount.point, false);
         host->of[c] = index;
     }
 }
@@ -130,7 +110,7 @@ static int read_mounts(struct cgroup_host *host, struct err *err)
         return 0;
     int index = -1; /* a v2 tree that serves nothing of ours is left alone */
     for (int c = 0; c < CONTROLLERS; c++) {
-        if (host->of[c] >= 0 || !has_word(controllers, controller_names[c]))
+        if (host->of[c] >= 0 || !cgroup_has_word(controllers, controller_names[c]))
             continue;
         if (index < 0)
             index = hierarchy_add(host, v2_path, true);

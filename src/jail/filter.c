@@ -12,11 +12,8 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/fd.h"
+#include "jail/filter_export.h"
 #include "jail/filter_table.h"
 
 enum {
@@ -87,37 +84,22 @@ static int add_rules(scmp_filter_ctx filter, unsigned int policy)
     return result;
 }
 
-static int export_program(scmp_filter_ctx filter, struct filter_program *out, struct err *err)
-{
-    fd_owner file = (int)syscall(SYS_memfd_create, "filter", 1u /* MFD_CLOEXEC */);
-    if (file < 0)
-        return err_set(err, errno, "memfd for the seccomp filter:");
-    int result = seccomp_export_bpf(filter, file);
-    if (result < 0)
-        return err_set(err, -result, "compile the seccomp filter:");
-    if (lseek(file, 0, SEEK_SET) < 0)
-        return err_set(err, errno, "read the compiled seccomp filter:");
-    ssize_t size = fd_read_all(file, out->code, sizeof(out->code));
-    if (size <= 0 || (size_t)size % sizeof(struct sock_filter) != 0)
-        return err_set(err, EIO, "read the compiled seccomp filter");
-    out->length = (uint32_t)((size_t)size / sizeof(struct sock_filter));
-    return 0;
-}
-
 int filter_compile(const struct jail_plan *plan, struct filter_program *out, struct err *err)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    struct err ignored;
+    err = err != NULL ? err : &ignored;
+    scmp_filter_ctx filter = filter_begin(SCMP_ACT_ERRNO(ENOSYS), err);
     if (filter == NULL)
-        return err_set(err, ENOMEM, "seccomp_init:");
-    int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree, not a list */
-    if (result == 0)
-        result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+        return -err->code;
+    int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (result == 0)
         result = add_rules(filter, filter_policy(plan));
     if (result < 0)
         err_set(err, -result, "add the rules of the seccomp filter:");
     else
-        result = export_program(filter, out, err);
+        result = filter_export(filter, out->code, FILTER_LENGTH_MAX, err);
+    if (result > 0)
+        out->length = (uint32_t)result;
     seccomp_release(filter);
-    return result;
+    return result < 0 ? result : 0;
 }
