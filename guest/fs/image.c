@@ -73,7 +73,7 @@ static struct {
 
 struct alive {
     struct list link;
-    struct inode *inode = NULL;
+    struct inode *inode;
 };
 
 int image_open(const void *at, paddr_t pa, uint64_t len)

@@ -384,7 +384,7 @@ static int made_up(const struct entry *entry, struct inode **out)
 
 static int put(struct dentry *dir, const struct entry *entry)
 {
-    struct inode *inode = NULL;
+    struct inode *inode;
     int rc = made_up(entry, &inode);
     if (rc < 0)
         return rc;

@@ -90,7 +90,7 @@ static struct dentry *find_child(struct dentry *dir, const char *name, size_t le
 
 static int lookup_made_up(struct dentry *dir, const char *name, size_t len, struct dentry **out)
 {
-    struct inode *inode = NULL;
+    struct inode *inode;
     int rc = dir->inode->ops->lookup(dir, name, len, &inode);
     if (rc < 0)
         return rc;
@@ -105,7 +105,7 @@ static int lookup_image(struct dentry *dir, const char *name, size_t len, struct
     int rc = image_lookup(dir->inode->nid, name, len, &nid);
     if (rc < 0)
         return rc;
-    struct inode *inode = NULL;
+    struct inode *inode;
     rc = image_inode(nid, &inode);
     if (rc < 0)
         return rc;
@@ -138,7 +138,7 @@ static int complete_one(void *arg, const char *name, size_t len, uint64_t nid)
     struct dentry *dir = arg;
     if (find_child(dir, name, len))
         return 0;
-    struct inode *inode = NULL;
+    struct inode *inode;
     int rc = image_inode(nid, &inode);
     if (rc < 0)
         return rc;

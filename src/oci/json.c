@@ -122,8 +122,8 @@ static char *put_utf8(char *out, uint32_t code)
 /* After "\u". */
 static int read_unicode(struct reader *in, char **out)
 {
-    uint32_t code;
-    uint32_t low;
+    uint32_t code = 0;
+    uint32_t low = 0;
     int result = hex4(in, &code);
     if (result < 0)
         return result;
