@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 static char block[65536];
 
@@ -85,6 +86,10 @@ static void flood(bool accepts, size_t most)
 void attack(void)
 {
     size_t most = (size_t)bait_number("MEM", 16 << 20);
-    flood(false, most);
+    /* Linux 6.1 shows no somaxconn in a network namespace of ours: its own bound holds there (a
+     * residual in docs/threat-model.md) */
+    struct utsname kernel;
+    bool old = uname(&kernel) == 0 && strncmp(kernel.release, "6.1.", 4) == 0;
+    flood(false, old ? (size_t)4096 * 16384 : most);
     flood(true, most);
 }
