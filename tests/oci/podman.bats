@@ -11,7 +11,11 @@ setup_file_more() {
     export store CONTAINERS_CONF=$BATS_FILE_TMPDIR/containers.conf
     mkdir -p "$store"
     # where hard limits cannot be raised, the limits of a pod's first container too must be within ours
-    printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]\n' >"$CONTAINERS_CONF"
+    cat >"$CONTAINERS_CONF" <<'TOML'
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]
+default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"]
+TOML
     # vfs: an overlay below an overlay is not had everywhere
     container=$(buildah_ from scratch)
     buildah_ copy --quiet "$container" "$base" / >/dev/null
