@@ -38,6 +38,8 @@ teardown_more() {
 
 teardown_file() {
     [ -z "${store-}" ] || awk -v at="$store/" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount
+    # the group that podman puts all of its own below, and leaves; one that is in use stays
+    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} \; 2>/dev/null || true
 }
 
 buildah_() { buildah --root "$store/root" --runroot "$store/run" --storage-driver vfs "$@" 3>&-; }
