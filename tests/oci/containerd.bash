@@ -59,6 +59,8 @@ JSON
 containerd_stop() {
     kill "$containerd" 2>/dev/null || true
     wait "$containerd" 2>/dev/null || true
+    # the groups of its namespaces, which it leaves; one that is in use stays
+    find /sys/fs/cgroup -mindepth 2 -maxdepth 2 -type d \( -name k8s.io -o -name default \) -exec rmdir {} + 2>/dev/null || true
 }
 
 # An archive of an image of busybox, made without any registry: box_image TREE OUT
