@@ -157,6 +157,22 @@ static bool on_port(struct machine *machine, struct verdict *verdict)
     return false;
 }
 
+/* True, and says where the guest stood, when its time is over. */
+static bool is_late(struct machine *machine, struct verdict *verdict)
+{
+    if (machine->deadline_ns == 0 || clock_now_ns() < machine->deadline_ns)
+        return false;
+    *verdict = (struct verdict){.kind = VERDICT_TIMEOUT};
+    snprintf(verdict->text, sizeof(verdict->text),
+             machine->stuck_ticks >= STUCK_TICKS
+                 ? "the guest was stopped at its deadline: it has stood at 0x%" PRIx64
+                   " for %" PRIu64 " ticks (an endless loop, or a page fault without end)"
+                 : "the guest was stopped at its deadline, at 0x%" PRIx64 ", after %" PRIu64
+                   " ticks there",
+             cpu_rip(&machine->cpu), machine->stuck_ticks);
+    return true;
+}
+
 static bool on_tick(struct machine *machine, struct verdict *verdict)
 {
     machine->ticks++;
@@ -169,17 +185,8 @@ static bool on_tick(struct machine *machine, struct verdict *verdict)
     uint64_t rip = cpu_rip(&machine->cpu);
     machine->stuck_ticks = rip == machine->stuck_rip ? machine->stuck_ticks + 1 : 0;
     machine->stuck_rip = rip;
-    if (machine->deadline_ns != 0 && clock_now_ns() >= machine->deadline_ns) {
-        *verdict = (struct verdict){.kind = VERDICT_TIMEOUT};
-        snprintf(verdict->text, sizeof(verdict->text),
-                 machine->stuck_ticks >= STUCK_TICKS
-                     ? "the guest was stopped at its deadline: it has stood at 0x%" PRIx64
-                       " for %" PRIu64 " ticks (an endless loop, or a page fault without end)"
-                     : "the guest was stopped at its deadline, at 0x%" PRIx64 ", after %" PRIu64
-                       " ticks there",
-                 rip, machine->stuck_ticks);
+    if (is_late(machine, verdict))
         return false;
-    }
     cpu_tick(&machine->cpu, &machine->memory, &machine->kernel);
     return true;
 }
@@ -229,7 +236,8 @@ struct verdict machine_run(struct machine *machine)
                      strerrordesc_np(errno));
             return verdict;
         } else if (machine->run->exit_reason == KVM_EXIT_IO) {
-            if (!on_port(machine, &verdict))
+            /* here, too: a guest that rings without end leaves the timer no time to fire */
+            if (!on_port(machine, &verdict) || is_late(machine, &verdict))
                 return verdict;
         } else {
             rings_drain_all(&machine->rings);
