@@ -83,7 +83,7 @@ static long stat_at(int dirfd, uint64_t text, unsigned flags, uint64_t to)
     if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
         return -EINVAL;
     long rc = inode_at(dirfd, text, flags, &path, &inode);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     rc = stat_out(inode, to);
     path_done(&path);
@@ -120,7 +120,7 @@ long sys_statx(const uint64_t a[6])
         a[3] & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
         return -EINVAL;
     long rc = inode_at((int)a[0], a[1], flags, &path, &inode);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     struct statx to;
     memset(&to, 0, sizeof(to));
@@ -183,7 +183,7 @@ static long access_at(int dirfd, uint64_t text, unsigned mode, unsigned flags)
     if (mode & ~7U || flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS))
         return -EINVAL;
     long rc = inode_at(dirfd, text, flags, &path, &inode);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     rc = open_may(inode, mode) ? 0 : -EACCES;
     path_done(&path);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,8 +330,8 @@ static void boot_kernel(void *arg)
 static char boot_stack[BOOT_BYTES] __attribute__((aligned(64)));
 
 /* No stack protector here: until the first line has run, fs is the program's. */
-__attribute__((optimize("no-stack-protector"))) static void on_signal(int signal, siginfo_t *info,
-                                                                      void *context)
+__attribute__((no_stack_protector)) static void on_signal(int signal, siginfo_t *info,
+                                                          void *context)
 {
     ucontext_t *frame = context;
     uint64_t fs = _readfsbase_u64(), gs = _readgsbase_u64();

@@ -327,7 +327,10 @@ int space_grow(uint64_t start, uint64_t new_end, bool now)
 
 int space_move(uint64_t from, uint64_t len, uint64_t to, uint64_t new_len)
 {
-    struct vma moved = *space_find(from);
+    const struct vma *found = space_find(from);
+    if (found == NULL)
+        return -EFAULT;
+    struct vma moved = *found;
     moved.offset += from - moved.start;
     moved.start = to;
     moved.end = to + new_len;

@@ -86,7 +86,7 @@ static int add_rules(scmp_filter_ctx filter, unsigned int policy)
 
 int filter_compile(const struct jail_plan *plan, struct filter_program *out, struct err *err)
 {
-    struct err ignored;
+    struct err ignored = {0};
     err = err != NULL ? err : &ignored;
     scmp_filter_ctx filter = filter_begin(SCMP_ACT_ERRNO(ENOSYS), err);
     if (filter == NULL)

@@ -62,7 +62,7 @@ long slot_tmp_mount(struct slot *slot)
 
 int slot_tmp_untouched(struct slot *slot)
 {
-    struct stat directory;
+    struct stat directory = {0};
     uint64_t inodes_free = 0;
     /* an open directory in a message that nobody will read can hold a lock: EBUSY. Else this marks
      * the mount, and the next look takes the mark off */

@@ -153,7 +153,7 @@ static int apply_v2(const struct oci_cgroup_tree *tree, const struct device_rule
                     struct err *err)
 {
     enum { PROGRAMS_MAX = 64 };
-    uint32_t old[PROGRAMS_MAX];
+    uint32_t old[PROGRAMS_MAX] = {0};
     char path[CGROUP_FILE_MAX];
     if (!cgroup_tree_path(tree, "", path))
         return err_set(err, ENAMETOOLONG, PROPERTY ":");

@@ -167,7 +167,7 @@ static ssize_t signal_all(const struct oci_cgroup *cgroup, int sig, struct err *
 {
     pid_t *pids = NULL;
     ssize_t count = oci_cgroup_pids(cgroup, &pids, err);
-    for (ssize_t i = 0; i < count; i++) {
+    for (ssize_t i = 0; pids != NULL && i < count; i++) {
         if (pids[i] > 1 && pids[i] != getpid()) /* 0 is a process of a namespace we do not see */
             kill(pids[i], sig);
     }

@@ -162,7 +162,7 @@ int oci_helper_run(char *const argv[], const char *input, size_t input_size, siz
     fd_close(&helper.in);
     fd_close(&helper.out);
     fd_close(&helper.messages);
-    if (result < 0) {
+    if (result < 0 || talk.answer == NULL) {
         free(talk.answer);
         return result;
     }

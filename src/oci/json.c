@@ -270,13 +270,13 @@ static int check_keys(struct reader *in, const struct json *object)
         }
         return 0;
     }
-    const struct json **sorted = malloc(object->count * sizeof(*sorted));
+    const struct json **sorted = calloc(object->count, sizeof(void *));
     if (sorted == NULL)
         return err_set(in->err, ENOMEM, "read JSON:");
     size_t count = 0;
     for (const struct json *a = object->child; a != NULL; a = a->next)
         sorted[count++] = a;
-    qsort(sorted, count, sizeof(*sorted), by_key);
+    qsort(sorted, count, sizeof(void *), by_key);
     int result = 0;
     for (size_t i = 1; result == 0 && i < count; i++) {
         if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)

@@ -70,7 +70,7 @@ int oci_options_parse(const struct oci_option *options, int argc, char **argv, i
                       bool permute, struct oci_settings *set, struct err *err)
 {
     int operands = *at;
-    int i = *at;
+    int i = operands;
     for (; i < argc; i++) {
         const char *text = argv[i];
         if (text[0] != '-' || text[1] == '\0') {

@@ -118,7 +118,7 @@ int oci_process_prepare(const struct oci_process *process, const struct oci_spec
 
 int oci_process_enter_cwd(const struct oci_process *process, struct err *err)
 {
-    char here[PATH_MAX];
+    char here[PATH_MAX] = "";
     if (chdir(process->cwd) < 0)
         return err_set(err, errno, "process.cwd: enter %s:", process->cwd);
     /* a descriptor of the host among the container's (CVE-2024-21626) would lead outside: the
@@ -226,7 +226,7 @@ int oci_process_check(struct oci_process *process, bool mapped, uint64_t *out_mi
                       struct err *err)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct data[2];
+    struct __user_cap_data_struct data[2] = {{0}, {0}};
     struct oci_capabilities *sets = process->capabilities;
     *out_missing = 0;
     int result = check_labels(process, err);

@@ -14,14 +14,14 @@
 static void print_json(const pid_t *pids, size_t count)
 {
     putchar('[');
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; pids != NULL && i < count; i++)
         printf("%s%d", i > 0 ? "," : "", (int)pids[i]);
     puts("]");
 }
 
 static bool has_pid(const pid_t *pids, size_t count, long pid)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; pids != NULL && i < count; i++) {
         if (pids[i] == pid)
             return true;
     }

@@ -44,7 +44,7 @@ static int answer(const char *text, size_t size, struct err *err)
                              : err_set(err, ENOMEM, "compile the seccomp profile:");
     if (result == 0)
         result = oci_seccomp_compile(spec.linux_.seccomp, out->code, SECCOMP_INSTRUCTIONS_MAX, err);
-    if (result > 0) {
+    if (out != NULL && result > 0) {
         out->head.count = (uint32_t)result;
         name_library(&out->head.library);
         result = fd_write_all(STDOUT_FILENO, out,

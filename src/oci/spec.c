@@ -185,7 +185,7 @@ static int parse(const char *text, size_t size,
                  struct oci_spec *out, struct err *err)
 {
     struct oci_spec spec = {0};
-    struct err ignored;
+    struct err ignored = {0};
     struct spec_reader in = {.spec = &spec, .err = err != NULL ? err : &ignored};
     int result = json_parse(&spec.arena, text, size, &spec.json, in.err);
     if (result < 0)

@@ -46,7 +46,10 @@ static void list_one(const struct oci_settings *set, const struct oci_place *pla
 {
     enum oci_status status = oci_state_status(place, state);
     pid_t pid = visible_pid(state, status);
-    const struct passwd *owner = getpwuid(state->owner);
+    char text[1024];
+    struct passwd entry;
+    struct passwd *owner = NULL;
+    getpwuid_r(state->owner, &entry, text, sizeof(text), &owner);
     const char *name = owner != NULL ? owner->pw_name : "";
     if (set->quiet) {
         puts(state->id);

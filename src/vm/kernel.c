@@ -17,7 +17,7 @@ static const Elf64_Ehdr *header(void)
 
 static size_t blob_bytes(void)
 {
-    return (size_t)(kernel_blob_end - kernel_blob);
+    return (size_t)((uintptr_t)kernel_blob_end - (uintptr_t)kernel_blob);
 }
 
 static int load_part(struct guest_memory *memory, const Elf64_Phdr *segment, struct kernel *out,

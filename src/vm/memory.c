@@ -25,10 +25,11 @@ static void *map_aligned(uint64_t bytes)
     if (room == MAP_FAILED)
         return NULL;
     uint64_t before = (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
+    uint8_t *aligned = room + before;
     if (before > 0)
         munmap(room, before);
-    munmap(room + before + bytes, HUGE_PAGE - before);
-    return room + before;
+    munmap(aligned + bytes, HUGE_PAGE - before);
+    return aligned;
 }
 
 int guest_memory_open(struct guest_memory *memory, uint64_t ram_bytes, struct err *err)

@@ -298,6 +298,7 @@ complete() { # complete WORD...: candidates, without what they mean
     [ "$output" = "pick is ready (revision 1): POST /function/pick" ]
     run -0 "$skerry" invoke pick <<<'{"a": [1, 2]}'
     [ "$output" = "[1,2]" ]
+    wait_until bash -c "$skerry list | grep -q 'ready  *1 '" # counted when the answer's last byte is sent
     run -0 "$skerry" list
     [[ ${lines[0]} == NAME*TENANT*STATUS*CALLS*IMAGE ]]
     [[ ${lines[1]} =~ ^pick\ +default\ +ready\ +1\ +exec/default/pick ]]

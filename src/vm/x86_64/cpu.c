@@ -34,13 +34,18 @@
 #define TASK_SELECTOR 0x38u
 #define FMASK         0x47700u /* TF IF DF NT AC */
 
+/* struct kvm_cpuid2 and struct kvm_msrs with room for their entries. */
 struct cpuid_room {
-    struct kvm_cpuid2 head;
+    struct {
+        uint32_t nent, padding;
+    } head;
     struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
 };
 
 struct msr_room {
-    struct kvm_msrs head;
+    struct {
+        uint32_t nmsrs, pad;
+    } head;
     struct kvm_msr_entry entries[4];
 };
 
