@@ -49,7 +49,8 @@ static void list_one(const struct oci_settings *set, const struct oci_place *pla
     char text[1024];
     struct passwd entry;
     struct passwd *owner = NULL;
-    getpwuid_r(state->owner, &entry, text, sizeof(text), &owner);
+    if (getpwuid_r(state->owner, &entry, text, sizeof(text), &owner) != 0)
+        owner = NULL;
     const char *name = owner != NULL ? owner->pw_name : "";
     if (set->quiet) {
         puts(state->id);
