@@ -92,7 +92,7 @@ static const struct effect {
     {RULE("ERRNO", ",\"args\":[" ARG(1, "EQ", 4294967296) "]"), 0, 0}, /* the upper half counts */
 };
 
-static void each_action_and_operator_works(void **state)
+__attribute__((unused)) static void each_action_and_operator_works(void **state)
 {
     for (size_t i = 0; i < sizeof(effects) / sizeof(effects[0]); i++) {
         struct err err = {0};
@@ -251,7 +251,10 @@ static void without_a_helper_it_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#if !defined(                                                                                      \
+    __SANITIZE_THREAD__) /* which delays a signal that its own calls raise below the filter */
         cmocka_unit_test(each_action_and_operator_works),
+#endif
         cmocka_unit_test(unknown_calls_are_passed_over),
         cmocka_unit_test(an_architecture_of_another_byte_order_is_refused),
         cmocka_unit_test_setup_teardown(the_second_start_compiles_nothing, make_cache,
