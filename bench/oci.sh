@@ -33,7 +33,7 @@ make_bundle() { # DIR: the libc-free program and, to have something that waits, 
     cp /bin/busybox "$1/rootfs/bin/busybox"
     ln -sf busybox "$1/rootfs/bin/sleep"
     (cd "$1" && "${runtime[skerry-oci]}" spec)
-    jq '.process.terminal = false | .process.args = ["/bare"] | .hostname = "bench" | .process.env = ["PATH=/bin"]
+    jq '.ociVersion = "1.0.2" | .process.terminal = false | .process.args = ["/bare"] | .hostname = "bench" | .process.env = ["PATH=/bin"]
         | .linux.namespaces |= (map(select(.type != "cgroup")) + [{type: "cgroup"}])' "$1/config.json" >"$work/config"
     mv "$work/config" "$1/config.json"
 }
