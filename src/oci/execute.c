@@ -80,6 +80,18 @@ int oci_process_find(const struct oci_process *process, char *out, struct err *e
     return err_set(err, ENOENT, "executable file `%s` not found in $PATH:", name);
 }
 
+/* The image's /etc/passwd as text; it may be anything, and a FIFO must not hold us up. */
+static bool read_passwd(char text[PASSWD_MAX])
+{
+    struct stat status;
+    fd_owner file = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
+        return false;
+    ssize_t size = fd_read_all(file, text, PASSWD_MAX - 1);
+    text[size > 0 ? size : 0] = '\0';
+    return size > 0;
+}
+
 /* The sixth field of the line whose third is uid. */
 static int home_of(uint32_t uid, char *out, size_t room)
 {
@@ -87,7 +99,7 @@ static int home_of(uint32_t uid, char *out, size_t room)
     int found = -ENOENT;
     if (text == NULL)
         return -ENOMEM;
-    if (fd_read_file_at(AT_FDCWD, "/etc/passwd", text, PASSWD_MAX) > 0) {
+    if (read_passwd(text)) {
         char *save = NULL;
         for (char *line = strtok_r(text, "\n", &save); line != NULL && found < 0;
              line = strtok_r(NULL, "\n", &save)) {

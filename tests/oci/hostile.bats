@@ -303,3 +303,13 @@ HOOK
     stopped
     [ ! -s "$dir/shared/saw" ]
 }
+
+@test "an image whose /etc/passwd is a FIFO holds nobody up" {
+    mkdir -p "$bundle/rootfs/etc"
+    rm -f "$bundle/rootfs/etc/passwd"
+    mkfifo "$bundle/rootfs/etc/passwd"
+    configure '.process.env = ["PATH=/bin"]'
+    script <<<'echo ran'
+    attached
+    [ "$output" = ran ]
+}
