@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mkfs.erofs only reads the tree that was unpacked by a confined importer. Owners are set to a
- * fixed value: a disk names nobody of this machine. Times are kept: Python compiles its modules
- * anew when a source's time is not the one it noted.
+ * mkfs.erofs reads a tree that strangers made, so it runs as nobody, with the right to read all
+ * files and none other, without a network, and sees little. Owners are set to a fixed value: a disk
+ * names nobody of this machine. Times are kept: Python compiles its modules anew when a source's
+ * time is not the one it noted.
  */
 #include "image/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,55 +29,137 @@
 #include "image/store_dirs.h"
 
 #define PATH_ROOM 4200
+#define READER    65534u /* nobody */
 
-static int spawn_mkfs(const char *rootfs, const char *temp, int *out_status, struct err *err)
+enum { MKFS_MISSING = 120, MKFS_FAILED }; /* exit statuses of ours */
+
+static int rule(int rules, const char *path, uint64_t rights)
+{
+    fd_owner place = open(path, O_PATH | O_CLOEXEC);
+    struct landlock_path_beneath_attr beneath = {.allowed_access = rights, .parent_fd = place};
+    if (place < 0)
+        return errno == ENOENT ? 0 : -errno; /* not every machine has /lib64 */
+    return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0
+               ? -errno
+               : 0;
+}
+
+/* Where the kernel has Landlock: reads itself, its libraries and the tree, writes the disk. */
+static int see_little(const char *rootfs, const char *temp)
+{
+    const uint64_t file = LANDLOCK_ACCESS_FS_READ_FILE;
+    const uint64_t tree = file | LANDLOCK_ACCESS_FS_READ_DIR;
+    const uint64_t program = tree | LANDLOCK_ACCESS_FS_EXECUTE;
+    struct landlock_ruleset_attr all = {.handled_access_fs =
+                                            (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+    fd_owner rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(uint64_t), 0);
+    if (rules < 0)
+        return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+    int result = rule(rules, "/usr", program);
+    if (result == 0)
+        result = rule(rules, "/lib", program);
+    if (result == 0)
+        result = rule(rules, "/lib64", program);
+    if (result == 0)
+        result = rule(rules, "/etc/ld.so.cache", file);
+    if (result == 0)
+        result = rule(rules, rootfs, tree);
+    if (result == 0)
+        result = rule(rules, temp, file | LANDLOCK_ACCESS_FS_WRITE_FILE);
+    if (result == 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+        result = -errno;
+    return result;
+}
+
+/* Of root's rights, one: to read what the image's users own. */
+static int become_reader(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const uint32_t one = 1u << CAP_DAC_READ_SEARCH;
+    struct __user_cap_data_struct data[2] = {{one, one, one}, {0, 0, 0}};
+    for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+        if (cap != CAP_DAC_READ_SEARCH && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+            errno != EINVAL)
+            return -errno;
+    }
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+        setresgid(READER, READER, READER) < 0 || setresuid(READER, READER, READER) < 0 ||
+        syscall(SYS_capset, &header, data) < 0 ||
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+/* The child, which is mkfs.erofs in the end: it reads names and bytes that nobody trusts. */
+static int mkfs_main(const char *rootfs, const char *temp, pid_t parent)
 {
     static const char *const places[] = {"/usr/bin/mkfs.erofs", "/usr/sbin/mkfs.erofs",
                                          "/usr/local/bin/mkfs.erofs"};
     char *const args[] = {"mkfs.erofs",
                           "-x-1",
                           "--all-root",
-
                           "-U",
                           "00000000-0000-0000-0000-000000000000",
                           (char *)(uintptr_t)temp,
                           (char *)(uintptr_t)rootfs,
                           NULL};
     char *const env[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid = -1;
-    int result = ENOENT;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    for (size_t i = 0; result == ENOENT && i < sizeof(places) / sizeof(places[0]); i++)
-        result = posix_spawn(&pid, places[i], &actions, NULL, args, env);
-    posix_spawn_file_actions_destroy(&actions);
-    if (result != 0)
-        return err_set(err, result,
-                       "run mkfs.erofs, which makes the disk of a virtual machine (Debian: apt-get "
-                       "install erofs-utils):");
-    while (waitpid(pid, out_status, 0) < 0) {
+    bool root = geteuid() == 0;
+    int null = open("/dev/null", O_RDWR);
+    for (int i = 0; null >= 0 && i < 3; i++)
+        dup2(null, i);
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    if (root && unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+        return MKFS_FAILED;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || see_little(rootfs, temp) < 0 ||
+        (root && become_reader() < 0))
+        return MKFS_FAILED;
+    /* last: changing ids forgets it */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+        return MKFS_FAILED;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        execve(places[i], args, env);
+    return errno == ENOENT ? MKFS_MISSING : MKFS_FAILED;
+}
+
+static int run_mkfs(const char *rootfs, const char *temp, struct err *err)
+{
+    int status = 0;
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(mkfs_main(rootfs, temp, parent));
+    if (pid < 0)
+        return err_set(err, errno, "start mkfs.erofs:");
+    while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR)
             return err_set(err, errno, "wait for mkfs.erofs:");
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == MKFS_MISSING)
+        return err_set(err, ENOENT,
+                       "run mkfs.erofs, which makes the disk of a virtual machine (Debian: apt-get "
+                       "install erofs-utils):");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return err_set(err, EIO, "mkfs.erofs could not make a disk of %.300s", rootfs);
     return 0;
 }
 
 int image_disk_make(const char *rootfs, const char *disk, struct err *err)
 {
     char temp[PATH_ROOM];
-    int status = 0;
     if (snprintf(temp, sizeof(temp), "%s.XXXXXX", disk) >= (int)sizeof(temp))
         return err_set(err, ENAMETOOLONG, "the path of the disk '%.200s' is too long", disk);
     fd_owner fd = mkstemp(temp);
     if (fd < 0)
         return err_set(err, errno, "make a file like %.300s:", temp);
-    int result = spawn_mkfs(rootfs, temp, &status, err);
-    if (result == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-        result = err_set(err, EIO, "mkfs.erofs could not make a disk of %.300s", rootfs);
-    if (result == 0 && (fchmod(fd, 0444) < 0 || rename(temp, disk) < 0))
+    bool root = geteuid() == 0;
+    int result = 0;
+    if (root && fchown(fd, READER, READER) < 0)
+        result = err_set(err, errno, "give %.300s to who writes it:", temp);
+    if (result == 0)
+        result = run_mkfs(rootfs, temp, err);
+    if (result == 0 &&
+        ((root && fchown(fd, 0, 0) < 0) || fchmod(fd, 0444) < 0 || rename(temp, disk) < 0))
         result = err_set(err, errno, "store the disk %.300s:", disk);
     if (result < 0)
         unlink(temp);

@@ -100,3 +100,24 @@ vm() { # [options] PROGRAM [ARG...]
     [ "$code" = 500 ]
     daemon_stop
 }
+
+@test "what makes a disk has no rights but to read the image" {
+    [ -x /usr/bin/mkfs.erofs ] && [ -d /usr/games ] || skip "no mkfs.erofs, or no place for its copy"
+    mkdir -p root && cp /bin/busybox root/
+    cat >fake <<'END'
+#!/bin/sh
+# in place of mkfs.erofs: goes on as that only if nothing can be had
+[ "$(/usr/bin/id -u)" = 65534 ] || exit 1
+cat /etc/shadow && exit 1
+ls / && exit 1
+true >/tmp/made-by-mkfs && exit 1
+true >"$6/made" && exit 1
+/usr/bin/unshare --net true && exit 1
+exec /usr/games/mkfs.erofs "$@"
+END
+    chmod 755 fake
+    run unshare -m sh -c 'mount -t tmpfs none /usr/games && cp /usr/bin/mkfs.erofs /usr/games/ &&
+        mount --bind fake /usr/bin/mkfs.erofs && exec "$1" run --tier vm --rootfs root /busybox echo made' sh "$BUILD/src/cli/skerry"
+    [ "$status" = 0 ]
+    [[ $output = *made ]]
+}
