@@ -158,10 +158,11 @@ static int open_sockets(struct oci_container *container, struct err *err)
 static int check_label(const struct oci_container *container, struct err *err)
 {
     const char *label = container->spec.linux_.mount_label;
-    if (label != NULL && access("/sys/fs/selinux/enforce", F_OK) < 0)
-        return err_set(err, ENOTSUP,
-                       "linux.mountLabel: \"%s\" cannot be applied, the host has no SELinux",
-                       label);
+    if (label != NULL && label[0] != '\0')
+        return err_set(err, ENOTSUP, "linux.mountLabel: \"%s\" cannot be applied: %s", label,
+                       access("/sys/fs/selinux/enforce", F_OK) < 0
+                           ? "the host has no SELinux"
+                           : "mounts are not labelled by this runtime");
     return 0;
 }
 
