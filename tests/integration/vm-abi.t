@@ -24,8 +24,9 @@ LIMIT_S = 60
 def run(command, cwd):
     """(status, output): a program that a signal ended has the status -signal, as the shell's 128 + signal has."""
     try:
+        # A session of its own, as a guest's program has: the caller's may be of a pid namespace that is not seen here.
         done = subprocess.run(command, cwd=cwd, env=ENV, input=b"", stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
+                              stderr=subprocess.PIPE, timeout=LIMIT_S, check=False, start_new_session=True)
     except subprocess.TimeoutExpired as late:
         return "no end", (late.stdout or b"").decode(errors="replace")
     status = done.returncode if done.returncode >= 0 else 128 - done.returncode
