@@ -313,3 +313,22 @@ HOOK
     attached
     [ "$output" = ran ]
 }
+
+@test "who joins a container's user namespace is out of its root's reach (CVE-2016-9962)" {
+    chown -R 100000:100000 "$bundle/rootfs" # the mapped root's
+    chmod 777 "$dir/shared" && chmod 755 "$dir" "$bundle"
+    configure '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+        .linux.gidMappings = .linux.uidMappings | .process.capabilities.bounding += ["CAP_SYS_PTRACE"] |
+        .process.capabilities.effective = .process.capabilities.bounding | .process.capabilities.permitted = .process.capabilities.bounding'
+    script <<<'echo $$ >/shared/ready; while [ ! -e /shared/over ]; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { cat $p/environ 2>/dev/null | grep -a SECRET_OF_CALLER >>/shared/saw; }; done; done 2>/dev/null'
+    detached
+    wait_until test -s "$dir/shared/ready"
+    # each step after the join is stretched, so that a moment in reach is seen
+    for call in setresuid setresgid setgroups capset prctl; do
+        SECRET_OF_CALLER=1 strace -f -qq -o "$dir/trace" -e trace="$call" -e inject="$call:delay_enter=100000" \
+            "$runtime" --root "$state" exec "$id" true </dev/null >"$dir/out" 2>&1 3>&-
+    done
+    touch "$dir/shared/over"
+    stopped
+    [ ! -s "$dir/shared/saw" ]
+}
