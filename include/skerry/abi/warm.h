@@ -11,12 +11,13 @@
  *   SKERRY_WARM=...   in its environment: its role, one of the three below
  * and /dev/null as 0, 1 and 2. The role's variable is not for the program that is run in the end.
  *
- *   "pool"     get ready, READY, take one REQUEST, run it, end as it ends (a monitor: DONE first)
- *   "make"     run up to the first read of stdin, write the snapshot, seal it (WARM_SEALS), MADE, end;
- *              or REFUSED with the reason, end. No request has come near this process.
- *   "restore"  the snapshot must be sealed; bring its state back, READY, take one REQUEST, run it.
- *              A program then ends as it ends. A monitor says DONE, returns to the snapshot, says
- *              READY and takes the next.
+ - "pool": get ready, READY, take one REQUEST, run it, end as it ends (a monitor: DONE first);
+ * - "make": run up to the first read of stdin, write the snapshot, seal it (WARM_SEALS), MADE, end;
+ *   or REFUSED with the reason, end. No request has come near this process;
+ * - "restore": the snapshot must be sealed; bring its state back, READY, take one REQUEST, run it.
+ A
+ *   program then ends as it ends. A monitor says DONE, returns to the snapshot, says READY and
+ *   takes the next.
  *
  * Pid 1 trusts nothing of what it is told: a message out of turn ends the sandbox. The snapshot is
  * made of what a function's own program wrote before any request, and is read-only once it counts;
@@ -63,7 +64,7 @@ struct warm_request {
 
 /* When, by CLOCK_MONOTONIC in ns, 0: not known. */
 enum warm_stage {
-    WARM_STAGE_MAPPED,     /* memory and image are in place (before the request, if it was pooled) */
+    WARM_STAGE_MAPPED,     /* memory and image are in place (if pooled: before the request) */
     WARM_STAGE_ENTERED,    /* the guest kernel runs: its first instruction, or where it goes on */
     WARM_STAGE_PROGRAM,    /* the program runs: its first instruction, or its read goes on */
     WARM_STAGE_FIRST_BYTE, /* it wrote its first byte of output */
