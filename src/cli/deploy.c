@@ -178,11 +178,11 @@ static int run_deploy(const struct verb *verb, const struct settings *settings)
 }
 
 static const unsigned char deploy_options[] = {
-    OPT_EXEC,    OPT_IMAGE,      OPT_HOST_USR, OPT_MEM,      OPT_CPUS,        OPT_PIDS,
-    OPT_TIMEOUT, OPT_TMP,        OPT_FILES,    OPT_MAX_BODY, OPT_CONCURRENCY, OPT_QUEUE,
-    OPT_TIER,    OPT_NET,        OPT_IPC,      OPT_RENEW,    OPT_PROC,        OPT_USER,
-    OPT_CWD,     OPT_ENV,        OPT_BIND,     OPT_CGI,      OPT_STREAM,      OPT_TENANT,
-    OPT_LABEL,   OPT_ANNOTATION, OPT_STATE,    OPT_JSON,     OPT_HELP,        OPT_COUNT,
+    OPT_EXEC, OPT_IMAGE, OPT_HOST_USR, OPT_MEM,         OPT_CPUS,  OPT_PIDS,       OPT_TIMEOUT,
+    OPT_TMP,  OPT_FILES, OPT_MAX_BODY, OPT_CONCURRENCY, OPT_QUEUE, OPT_TIER,       OPT_NET,
+    OPT_IPC,  OPT_RENEW, OPT_WARM,     OPT_PROC,        OPT_USER,  OPT_CWD,        OPT_ENV,
+    OPT_BIND, OPT_CGI,   OPT_STREAM,   OPT_TENANT,      OPT_LABEL, OPT_ANNOTATION, OPT_STATE,
+    OPT_JSON, OPT_HELP,  OPT_COUNT,
 };
 
 static const struct verb_section deploy_sections[] = {

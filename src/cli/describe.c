@@ -82,10 +82,12 @@ static void binds_rows(struct table *table, size_t *cursor, const json_t *binds)
 
 static void print_settings(const json_t *function)
 {
-    static const char *const keys[] = {
-        "tier",  "mem", "cpus", "pids",  "timeout", "tmp",  "files", "max_body", "concurrency",
-        "queue", "net", "ipc",  "renew", "proc",    "user", "cwd",   "cgi",      "stream"};
-    static const char *const state_keys[] = {"status", "error", "createdAt", "revision"};
+    static const char *const keys[] = {"tier", "mem",   "cpus",     "pids",        "timeout",
+                                       "tmp",  "files", "max_body", "concurrency", "queue",
+                                       "net",  "ipc",   "renew",    "warm",        "proc",
+                                       "user", "cwd",   "cgi",      "stream"};
+    static const char *const state_keys[] = {"status", "error", "snapshot", "createdAt",
+                                             "revision"};
     const json_t *own = json_object_get(function, "skerry");
     char buf[64];
     struct table table;
@@ -143,7 +145,7 @@ static void figure_cell(struct table *table, size_t *cursor, const json_t *objec
 }
 
 /* The last start: when each stage was reached after the request came, and how long it took. */
-static void print_last_start(const json_t *stages)
+static void print_last_start(const json_t *stages, const char *kind)
 {
     struct table table;
     size_t cursor = 0, i;
@@ -161,7 +163,8 @@ static void print_last_start(const json_t *stages)
         figure_cell(&table, &cursor, stage, "at_us");
         figure_cell(&table, &cursor, stage, "span_us");
     }
-    printf("\nthe last start, in microseconds\n");
+    printf("\nthe last start%s%s%s, in microseconds\n", kind != NULL ? " (" : "",
+           kind != NULL ? kind : "", kind != NULL ? ")" : "");
     table_print(&table, stdout);
     table_free(&table);
 }
@@ -219,7 +222,8 @@ static int run_describe(const struct verb *verb, const struct settings *settings
     } else {
         print_settings(function);
         print_figures("calls since the daemon began", json_object_get(function, "counters"));
-        print_last_start(json_object_get(function, "lastStart"));
+        print_last_start(json_object_get(function, "lastStart"),
+                         admin_text(function, "lastStartKind"));
         print_stages(json_object_get(function, "stages"));
     }
     json_decref(function);
@@ -235,7 +239,9 @@ const struct verb verb_describe = {
     .operands = "NAME",
     .description = "Shows what was deployed, how its calls ended, and how long each stage of a "
                    "start took: that of "
-                   "the last call, and the median and 99th percentile of all. A sandbox is cloned "
+                   "the last call (cold: a sandbox was made while it waited; pooled: one was "
+                   "waiting; restored: it went on from the function's snapshot), and the median "
+                   "and 99th percentile of all. A sandbox is cloned "
                    "and furnished before "
                    "its call comes, so those two are no part of what a caller waits for.",
     .options = describe_options,

@@ -70,6 +70,13 @@ static const struct option options[OPT_COUNT] = {
                    AT(renew), "touched all",
                    "What is made anew for the next request. touched: namespaces that a program "
                    "left without a trace are kept (default). all: none is kept."},
+    [OPT_WARM] = {"warm", 0, "auto|yes|no", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(warm),
+                  "auto yes no",
+                  "yes: the program is started once, up to its first read of its input, and each "
+                  "request goes on from there in a fresh sandbox or machine. no: the program is "
+                  "started for each request. auto: yes in the vm tier unless --cgi is given, else "
+                  "no (default). A program that cannot be saved is started for each request; "
+                  "'skerry describe' says why."},
     [OPT_PROC] = {"proc", 0, "pids|full", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(proc),
                   "pids full",
                   "pids: /proc shows its own processes and nothing else (default). full: the whole "

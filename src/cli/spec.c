@@ -43,7 +43,9 @@ static void put_words(const struct settings *settings, struct function_spec *out
                  (settings->stream ? (uint32_t)FUNCTION_STREAM : 0) |
                  (settings->host_usr ? (uint32_t)FUNCTION_HOST_USR : 0) |
                  (is_word(settings->ipc, "own") ? (uint32_t)FUNCTION_OWN_IPC : 0) |
-                 (is_word(settings->renew, "all") ? (uint32_t)FUNCTION_RENEW_ALL : 0);
+                 (is_word(settings->renew, "all") ? (uint32_t)FUNCTION_RENEW_ALL : 0) |
+                 (is_word(settings->warm, "yes") ? (uint32_t)FUNCTION_WARM : 0) |
+                 (is_word(settings->warm, "no") ? (uint32_t)FUNCTION_NOT_WARM : 0);
     out->net = is_word(settings->net, "none") ? FUNCTION_NET_NONE : FUNCTION_NET_OWN;
     out->proc = is_word(settings->proc, "full") ? FUNCTION_PROC_FULL : FUNCTION_PROC_PIDS;
 }

@@ -49,6 +49,7 @@ enum option_id {
     OPT_NET,
     OPT_IPC,
     OPT_RENEW,
+    OPT_WARM,
     OPT_PROC,
     OPT_USER,
     OPT_CWD,
@@ -83,7 +84,7 @@ struct settings {
     bool help, json, mdoc;
     bool host_usr, closure, strict, cgi, stream, follow, force, stages, trace;
     const char *rootfs, *image, *exec, *name;
-    const char *tier, *net, *ipc, *renew, *proc, *user, *cwd;
+    const char *tier, *net, *ipc, *renew, *warm, *proc, *user, *cwd;
     const char *tenant, *method, *path, *query;
     const char *status_file, *state;
     uint64_t mem, tmp, max_body, timeout_ns;

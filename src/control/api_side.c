@@ -132,6 +132,10 @@ static int tell_function(struct supervisor *s, struct entry *entry)
     message.kind = CTL_FUNCTION;
     message.status = entry->status;
     message.why = entry->why;
+    if (entry->live != NULL) {
+        message.snapshot = entry->live->snapshot;
+        memcpy(message.snapshot_why, entry->live->snapshot_why, sizeof(message.snapshot_why));
+    }
     int rc = registry_get(s->registry, entry->tenant, entry->name, &message.spec, &err);
     if (rc < 0) {
         log_error("%s", err.text);

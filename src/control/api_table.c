@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "control/spec_json.h"
 #include "gateway/civil.h"
+#include "jail/plan.h"
 
 static void function_free(struct api_function *function)
 {
@@ -19,6 +20,18 @@ static void function_free(struct api_function *function)
     json_decref(function->spec);
     fd_close(&function->log);
     free(function);
+}
+
+/* What became of the function's snapshot, for people. */
+static void snapshot_text(const struct ctl_message *message, char *out, size_t room)
+{
+    static const char *const states[] = {[JAIL_SNAPSHOT_NONE] = "",
+                                         [JAIL_SNAPSHOT_MAKING] = "is being made",
+                                         [JAIL_SNAPSHOT_MADE] = "made",
+                                         [JAIL_SNAPSHOT_REFUSED] = "none, since "};
+    uint32_t state = message->snapshot <= JAIL_SNAPSHOT_REFUSED ? message->snapshot : 0;
+    snprintf(out, room, "%s%.*s", states[state],
+             state == JAIL_SNAPSHOT_REFUSED ? (int)WARM_REASON_MAX - 1 : 0, message->snapshot_why);
 }
 
 static int function_set(struct api_table *table, const struct ctl_message *message, int log)
@@ -34,6 +47,7 @@ static int function_set(struct api_table *table, const struct ctl_message *messa
     memcpy(function->name, message->spec.name, sizeof(function->name));
     memcpy(function->tenant, message->spec.tenant, sizeof(function->tenant));
     memcpy(function->why, message->why.text, sizeof(function->why));
+    snapshot_text(message, function->snapshot, sizeof(function->snapshot));
     function->index = message->index;
     function->generation = message->generation;
     function->status = message->status;
@@ -131,6 +145,8 @@ json_t *api_function_json(const struct api_table *table, const struct api_functi
     json_decref(status);
     if (object != NULL && function->why[0] != '\0')
         json_object_set_new(object, "error", json_string(function->why));
+    if (object != NULL && function->snapshot[0] != '\0')
+        json_object_set_new(object, "snapshot", json_string(function->snapshot));
     return object;
 }
 
@@ -187,9 +203,11 @@ static json_t *counters_json(const struct function_stats *stats)
         [STATS_ABORTED] = "aborted",
     };
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I}", "invocations", (json_int_t)load(&stats->invocations), "pooled",
-        (json_int_t)load(&stats->pooled), "inline", (json_int_t)load(&stats->inline_made), "cpu_us",
-        (json_int_t)load(&stats->cpu_us), "maxrss_kib", (json_int_t)load(&stats->maxrss_kib));
+        "{s:I, s:I, s:I, s:I, s:I, s:I}", "invocations", (json_int_t)load(&stats->invocations),
+        "restored", (json_int_t)load(&stats->starts[STATS_RESTORED]), "pooled",
+        (json_int_t)load(&stats->starts[STATS_POOLED]), "cold",
+        (json_int_t)load(&stats->starts[STATS_COLD]), "cpu_us", (json_int_t)load(&stats->cpu_us),
+        "maxrss_kib", (json_int_t)load(&stats->maxrss_kib));
     for (int i = 0; i < STATS_RESULTS; i++)
         json_object_set_new(object, names[i], json_integer((json_int_t)load(&stats->result[i])));
     return object;
@@ -206,6 +224,10 @@ json_t *api_describe_json(const struct api_table *table, const struct api_functi
     json_object_set_new(object, "slots", json_integer((json_int_t)load(&stats->slots)));
     json_object_set_new(object, "counters", counters_json(stats));
     json_object_set_new(object, "lastStart", last_start_json(stats));
+    if (load(&stats->invocations) > 0)
+        json_object_set_new(
+            object, "lastStartKind",
+            json_string(stats_start_name((enum stats_start)load(&stats->last_start))));
     json_object_set_new(object, "stages", stages_json(stats));
     return object;
 }

@@ -20,6 +20,7 @@ struct api_function {
     uint64_t generation;
     uint32_t status; /* enum ctl_status */
     char why[ERR_TEXT_MAX];
+    char snapshot[32 + WARM_REASON_MAX]; /* what became of it; empty: it has none */
     uint64_t revision;
     uint64_t created_unix_s;
     uint64_t timeout_ns;

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "sandbox/function.h"
+#include "skerry/abi/warm.h"
 
 enum ctl_kind {
     /* API to supervisor */
@@ -37,8 +38,9 @@ struct ctl_message {
     uint32_t status; /* enum ctl_status */
     uint64_t request_id;
     uint32_t index;
-    uint32_t reserved;
+    uint32_t snapshot; /* enum jail_snapshot of what serves */
     uint64_t generation;
+    char snapshot_why[WARM_REASON_MAX];
     struct err why;
     struct function_spec spec;
 };

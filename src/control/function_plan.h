@@ -19,6 +19,7 @@ struct function_place {            /* where the function's files and ids are */
     const char *monitor;           /* skerry-vmm, where the tier needs a disk; else NULL */
     const char *disk;              /* the image as a disk, likewise */
     uint32_t trace;                /* 1: system calls on stderr, where the tier can */
+    uint32_t ahead;                /* 1: programs may be started before their requests */
     uint32_t stages;               /* 1: the machine's own stages on stderr */
     uint32_t uid_base;             /* first host uid of the tenant's range */
     uint32_t rootless;             /* 1: the daemon has no privilege */

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -71,7 +72,7 @@ static int make_plan(struct supervisor *s, const struct function_spec *spec,
 {
     static struct image_meta meta;
     static char rootfs[4096], monitor[4096], disk[4200];
-    struct function_place place = {.rootless = s->rootless};
+    struct function_place place = {.rootless = s->rootless, .ahead = 1};
     uint32_t tenant;
     int rc = registry_tenant(s->registry, spec->tenant, &tenant, err);
     if (rc < 0)
@@ -294,6 +295,20 @@ static void life_slots(struct supervisor *s, struct life *life, uint32_t slots)
     entry_tell(s, entry, GATEWAY_SLOTS, 0);
 }
 
+/* What became of the snapshot that starts go on from: told to whoever asks about the function. */
+static void life_snapshot(struct supervisor *s, struct life *life, const struct jail_event *event)
+{
+    struct entry *entry = life->entry;
+    life->snapshot = event->snapshot;
+    snprintf(life->snapshot_why, sizeof(life->snapshot_why), "%.*s",
+             (int)sizeof(life->snapshot_why) - 1, event->why.text);
+    if (event->snapshot == JAIL_SNAPSHOT_REFUSED)
+        log_info("%s of %s starts anew for each request: %s", entry->name, entry->tenant,
+                 life->snapshot_why);
+    if (entry->live == life)
+        entry_tell(s, entry, 0, API_PUT);
+}
+
 static void live_gone(struct supervisor *s, struct entry *entry, const struct err *why)
 {
     struct life *life = entry->live;
@@ -349,6 +364,9 @@ void life_event(struct supervisor *s, struct life *life)
             return; /* it may be gone; the rest comes with the next event */
         case JAIL_EVENT_SLOTS:
             life_slots(s, life, event.slots);
+            break;
+        case JAIL_EVENT_SNAPSHOT:
+            life_snapshot(s, life, &event);
             break;
         case JAIL_EVENT_FAILED:
         case JAIL_EVENT_GONE:

@@ -270,6 +270,22 @@ static int read_renew(const json_t *value, const char *key, struct function_spec
     return rc;
 }
 
+static int read_warm(const json_t *value, const char *key, struct function_spec *out,
+                     struct err *err)
+{
+    const char *text = json_string_value(value);
+    if (text == NULL)
+        return wrong_type(value, key, "a string", err);
+    out->flags &= ~(uint32_t)(FUNCTION_WARM | FUNCTION_NOT_WARM);
+    if (strcmp(text, "yes") == 0)
+        out->flags |= FUNCTION_WARM;
+    else if (strcmp(text, "no") == 0)
+        out->flags |= FUNCTION_NOT_WARM;
+    else if (strcmp(text, "auto") != 0)
+        return err_set(err, EINVAL, "%s is '%.60s'; 'auto', 'yes' and 'no' are offered", key, text);
+    return 0;
+}
+
 static int read_args(const json_t *value, const char *key, struct function_spec *out,
                      struct err *err)
 {
@@ -460,6 +476,7 @@ static int read_own(const json_t *value, const char *key, struct function_spec *
         {"host_usr", read_host_usr}, {"max_body", read_max_body}, {"concurrency", read_concurrency},
         {"queue", read_queue},       {"files", read_files},       {"user", read_user},
         {"cwd", read_cwd},           {"binds", read_binds},       {"renew", read_renew},
+        {"warm", read_warm},
     };
     if (!json_is_object(value))
         return wrong_type(value, key, "an object", err);

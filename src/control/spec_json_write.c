@@ -108,20 +108,23 @@ static json_t *process_json(const struct function_spec *spec)
 static json_t *own_json(const struct function_spec *spec)
 {
     const struct function_limits *limits = &spec->limits;
-    json_t *own =
-        json_pack("{s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:o, "
-                  "s:i, s:i, s:i}",
-                  "args", args_json(spec), "tier", spec->tier, "mem", size_json(limits->mem_bytes),
-                  "cpus", cpus_json(limits->cpu_millis), "pids", (int)limits->pids_max, "timeout",
-                  duration_json(limits->timeout_ns), "tmp", size_json(limits->tmp_bytes), "net",
-                  spec->net == FUNCTION_NET_NONE ? "none" : "own", "ipc",
-                  spec->flags & FUNCTION_OWN_IPC ? "own" : "none", "renew",
-                  spec->flags & FUNCTION_RENEW_ALL ? "all" : "touched", "proc",
-                  spec->proc == FUNCTION_PROC_FULL ? "full" : "pids", "cgi",
-                  (spec->flags & FUNCTION_CGI) != 0, "stream", (spec->flags & FUNCTION_STREAM) != 0,
-                  "host_usr", (spec->flags & FUNCTION_HOST_USR) != 0, "max_body",
-                  size_json(limits->max_body_bytes), "concurrency", (int)limits->concurrency_max,
-                  "queue", (int)limits->queue_max, "files", (int)limits->files_max);
+    json_t *own = json_pack(
+        "{s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:o, "
+        "s:i, s:i, s:i}",
+        "args", args_json(spec), "tier", spec->tier, "mem", size_json(limits->mem_bytes), "cpus",
+        cpus_json(limits->cpu_millis), "pids", (int)limits->pids_max, "timeout",
+        duration_json(limits->timeout_ns), "tmp", size_json(limits->tmp_bytes), "net",
+        spec->net == FUNCTION_NET_NONE ? "none" : "own", "ipc",
+        spec->flags & FUNCTION_OWN_IPC ? "own" : "none", "renew",
+        spec->flags & FUNCTION_RENEW_ALL ? "all" : "touched", "warm",
+        spec->flags & FUNCTION_WARM       ? "yes"
+        : spec->flags & FUNCTION_NOT_WARM ? "no"
+                                          : "auto",
+        "proc", spec->proc == FUNCTION_PROC_FULL ? "full" : "pids", "cgi",
+        (spec->flags & FUNCTION_CGI) != 0, "stream", (spec->flags & FUNCTION_STREAM) != 0,
+        "host_usr", (spec->flags & FUNCTION_HOST_USR) != 0, "max_body",
+        size_json(limits->max_body_bytes), "concurrency", (int)limits->concurrency_max, "queue",
+        (int)limits->queue_max, "files", (int)limits->files_max);
     int rc = own == NULL ? -1 : 0;
     if (rc == 0 && spec->user[0] != '\0')
         rc = json_object_set_new(own, "user", json_string(spec->user));

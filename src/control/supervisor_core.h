@@ -59,10 +59,12 @@ struct life { /* one zygote of a function */
     int image; /* holds its root file system, or -1 */
     uint64_t serial;
     uint64_t born_ns;
-    uint64_t timeout_ns; /* of a request to this revision */
-    uint32_t slots;      /* as it last said */
-    uint64_t retire_ns;  /* retired: closed then at the latest */
-    struct life *next;   /* retired ones of an entry */
+    uint64_t timeout_ns;                /* of a request to this revision */
+    uint32_t slots;                     /* as it last said */
+    uint32_t snapshot;                  /* enum jail_snapshot, likewise */
+    char snapshot_why[WARM_REASON_MAX]; /* with JAIL_SNAPSHOT_REFUSED */
+    uint64_t retire_ns;                 /* retired: closed then at the latest */
+    struct life *next;                  /* retired ones of an entry */
 };
 
 struct change { /* a deploy in progress */

@@ -14,10 +14,9 @@
 static int shape_jail(const struct function_spec *spec, const struct function_place *place,
                       struct jail_plan *plan, struct err *err)
 {
-    (void)spec;
-    (void)place;
-    (void)plan;
     (void)err;
+    if (place->ahead && (spec->flags & FUNCTION_WARM) != 0)
+        plan->warm = JAIL_WARM_SNAPSHOT;
     return 0;
 }
 
@@ -70,6 +69,12 @@ static int shape_vm(const struct function_spec *spec, const struct function_plac
                     struct jail_plan *plan, struct err *err)
 {
     plan->flags |= JAIL_KVM;
+    /* a CGI program takes its request from the environment, which may be read before any input */
+    uint32_t wants_none = FUNCTION_NOT_WARM | FUNCTION_CGI;
+    if (place->ahead)
+        plan->warm = (spec->flags & FUNCTION_WARM) != 0 || (spec->flags & wants_none) == 0
+                         ? JAIL_WARM_SNAPSHOT
+                         : JAIL_WARM_POOL;
     plan->host_usr = 0;
     plan->rootfs[0] = '\0';
     plan->net = FUNCTION_NET_NONE;

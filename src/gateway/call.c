@@ -67,6 +67,13 @@ void call_note(struct call *call, int status, const char *why)
     call->why = why;
 }
 
+enum stats_start call_start_kind(const struct call *call)
+{
+    if (call->report.flags & REPORT_RESTORED)
+        return STATS_RESTORED;
+    return call->report.flags & REPORT_POOLED ? STATS_POOLED : STATS_COLD;
+}
+
 /* The finished call's figures; nothing when its function's slot has another function by now. */
 static void stats_take(struct gateway *gw, const struct call *call)
 {
@@ -78,7 +85,9 @@ static void stats_take(struct gateway *gw, const struct call *call)
     stats_observe(&stats->total, gw->now_ns - call->clock.at_ns[STAGE_ACCEPTED]);
     if (call->report.kind == 0)
         return;
-    stats_add(call->report.flags & REPORT_POOLED ? &stats->pooled : &stats->inline_made, 1);
+    enum stats_start start = call_start_kind(call);
+    stats_add(&stats->starts[start], 1);
+    atomic_store_explicit(&stats->last_start, start, memory_order_relaxed);
     stats_add(&stats->cpu_us, call->report.user_us + call->report.system_us);
     if (call->report.maxrss_kib > atomic_load_explicit(&stats->maxrss_kib, memory_order_relaxed))
         atomic_store_explicit(&stats->maxrss_kib, call->report.maxrss_kib, memory_order_relaxed);

@@ -97,6 +97,9 @@ static void report_stamps(struct call *call, const struct exit_report *report)
     clock->at_ns[STAGE_TAKEN] = report->taken_ns;
     clock->at_ns[STAGE_EXEC] = report->exec_ns;
     clock->at_ns[STAGE_EXIT] = report->exit_ns;
+    clock->at_ns[STAGE_MAPPED] = report->inner_ns[WARM_STAGE_MAPPED];
+    clock->at_ns[STAGE_KERNEL] = report->inner_ns[WARM_STAGE_ENTERED];
+    clock->at_ns[STAGE_PROGRAM] = report->inner_ns[WARM_STAGE_PROGRAM];
     /* Its own clean-up is still to come: the slot's previous one stands for it. */
     if (report->prev_cleaned_ns != 0 && report->exit_ns != 0)
         clock->at_ns[STAGE_CLEANED] = report->exit_ns + report->prev_cleaned_ns;

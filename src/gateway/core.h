@@ -325,6 +325,9 @@ struct call *call_open(struct gateway *gw, struct conn *conn, struct function *f
 void call_event(struct gateway *gw, struct call *call, enum life_event event);
 void call_timeout(struct gateway *gw, struct call *call);
 /* Notes what the answer to a refused request is; the event follows. */
+/* What the call found: by its report. */
+enum stats_start call_start_kind(const struct call *call);
+
 void call_note(struct call *call, int status, const char *why);
 
 /* launch.c: pipes, environment, start message. 0; -EAGAIN: try later; -1: cannot be, noted. */

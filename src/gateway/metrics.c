@@ -146,12 +146,11 @@ static void family_openfaas(struct out *out, const struct function_stats *stats)
 
 static void family_starts(struct out *out, const struct function_stats *stats)
 {
-    labels_begin(out, "skerry_starts_total");
-    label(out, "kind", "pooled");
-    sample_end(out, load(&stats->pooled));
-    labels_begin(out, "skerry_starts_total");
-    label(out, "kind", "inline");
-    sample_end(out, load(&stats->inline_made));
+    for (unsigned int i = 0; i < STATS_STARTS; i++) {
+        labels_begin(out, "skerry_starts_total");
+        label(out, "kind", stats_start_name((enum stats_start)i));
+        sample_end(out, load(&stats->starts[i]));
+    }
 }
 
 static void family_in_flight(struct out *out, const struct function_stats *stats)
@@ -201,8 +200,8 @@ static const struct {
     {"# HELP gateway_function_invocation_total Requests by status code, as OpenFaaS counts them.\n"
      "# TYPE gateway_function_invocation_total counter\n",
      family_openfaas, false},
-    {"# HELP skerry_starts_total Starts that found a furnished sandbox (pooled) or waited for "
-     "one.\n"
+    {"# HELP skerry_starts_total Starts that went on from a snapshot (restored), found a furnished "
+     "sandbox (pooled) or waited for one (cold).\n"
      "# TYPE skerry_starts_total counter\n",
      family_starts, false},
     {"# HELP skerry_in_flight Requests that a sandbox has.\n# TYPE skerry_in_flight gauge\n",

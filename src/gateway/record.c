@@ -184,8 +184,8 @@ void record_call(struct gateway *gw, const struct call *call)
     field_uint(&text, "out", call->bytes_out);
     field_uint(&text, "duration_us", (gw->now_ns - call->clock.at_ns[STAGE_ACCEPTED]) / 1000);
     if (call->report.kind != 0) {
-        text_put(&text, call->report.flags & REPORT_POOLED ? ",\"start\":\"pooled\""
-                                                           : ",\"start\":\"inline\"");
+        const char *start = stats_start_name(call_start_kind(call));
+        field_text(&text, "start", start, strlen(start));
         field_uint(&text, "cpu_us", call->report.user_us + call->report.system_us);
         field_uint(&text, "maxrss_kib", call->report.maxrss_kib);
     }

@@ -25,7 +25,7 @@ enum handover_fd {
     HANDOVER_REPORT,    /* far end of the report socket */
     HANDOVER_FIXED,     /* from here on the optional ones, in this order: */
     /* the root file system's tree (rootfs given), the /dev tree (privileged), /usr (host_usr), a
-     * tree for each bind */
+     * tree for each bind, skerry-warm (has_warm) */
 };
 
 struct handover_plan {
@@ -33,6 +33,7 @@ struct handover_plan {
     uint32_t has_rootfs;
     uint32_t has_dev;
     uint32_t has_usr;
+    uint32_t has_warm;      /* the last descriptor is the program skerry-warm */
     uint32_t filter_length; /* instructions that follow in the next message */
     uint32_t uses_notify;   /* the filter has calls that a notify handler answers */
     struct jail_plan plan;
@@ -40,7 +41,7 @@ struct handover_plan {
 
 enum control_kind {
     /* owner to zygote */
-    CONTROL_SLOT_ADD = 1, /* slot; fd: file whose "oom_kill N" counts, or none */
+    CONTROL_SLOT_ADD = 1, /* slot; value: enum slot_fds; those descriptors, in that order */
     CONTROL_SLOT_GO,      /* slot: its spawner is in its cgroup */
     CONTROL_EPOCH,        /* value: kill what runs for other epochs, accept this one only */
     /* zygote to owner */
@@ -48,6 +49,12 @@ enum control_kind {
     CONTROL_FAILED,    /* why */
     CONTROL_SLOT_HERE, /* slot: sent by the spawner itself, so that SCM_CREDENTIALS tells its pid */
     CONTROL_SLOT_GONE, /* slot; value 1: it was retired, 0: it died */
+    CONTROL_WARM,      /* value: enum jail_snapshot; why.text: the reason when it was refused */
+};
+
+enum slot_fds {
+    SLOT_FD_EVENTS = 1 << 0, /* a file whose "oom_kill N" counts */
+    SLOT_FD_WARM = 1 << 1,   /* a pair of sockets for the words with warm programs: two */
 };
 
 struct control_message {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -58,6 +60,40 @@ static int open_zygote(const char *path, struct err *err)
     return fd >= 0 ? fd : err_set(err, errno, "open the zygote program %s:", path);
 }
 
+static int copy_sealed(int from, int to, struct err *err)
+{
+    ssize_t size;
+    do {
+        size = sendfile(to, from, NULL, 1 << 20);
+    } while (size > 0 || (size < 0 && errno == EINTR));
+    if (size < 0 ||
+        fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+        return err_set(err, errno, "copy skerry-warm into memory:");
+    return 0;
+}
+
+int jail_host_warm(struct jail_host *host, struct err *err)
+{
+    char path[4400];
+    if (host->warm < 0) {
+        int result = jail_program_path("skerry-warm", "warm", path, sizeof(path), err);
+        if (result < 0)
+            return result;
+        fd_owner file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return err_set(err, errno, "open %s:", path);
+        fd_owner copy = memfd_create("skerry-warm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (copy < 0)
+            return err_set(err, errno, "memory for skerry-warm:");
+        result = copy_sealed(file, copy, err);
+        if (result < 0)
+            return result;
+        host->warm = fd_steal(&copy);
+    }
+    int fd = fcntl(host->warm, F_DUPFD_CLOEXEC, 0);
+    return fd >= 0 ? fd : err_set(err, errno, "skerry-warm for a template:");
+}
+
 static int open_cgroups(struct jail_host *host, const struct jail_host_options *options,
                         struct err *err)
 {
@@ -81,6 +117,7 @@ int jail_host_open(const struct jail_host_options *options, struct jail_host **o
     if (host == NULL)
         return err_set(err, ENOMEM, "jail host:");
     host->rootless = options->rootless;
+    host->warm = -1;
     host->zygote = open_zygote(options->zygote_path, err);
     int result = host->zygote < 0 ? host->zygote : 0;
     if (result == 0)
@@ -99,6 +136,7 @@ void jail_host_close(struct jail_host *host)
         return;
     cgroup_host_close(host->cgroups);
     fd_close(&host->zygote);
+    fd_close(&host->warm);
     for (size_t i = 0; i < FILTER_POLICIES; i++)
         free(host->filters[i]);
     free(host);

@@ -314,6 +314,15 @@ static int hand_over(struct jail_host *host, const struct jail_plan *plan, struc
     hand->plan = *plan;
     struct trees trees = {.fds = {far->start, far->report}, .count = HANDOVER_FIXED};
     int result = open_trees(host, plan, launch, &trees, hand, err);
+    /* a monitor is warm by itself, any other program is so with the help of skerry-warm */
+    hand->has_warm = plan->warm == JAIL_WARM_SNAPSHOT && (plan->flags & JAIL_KVM) == 0;
+    if (result == 0 && hand->has_warm) {
+        int warm = jail_host_warm(host, err);
+        if (warm < 0)
+            result = warm;
+        else
+            trees.fds[trees.count++] = warm;
+    }
     if (result == 0) {
         struct iovec parts[2] = {
             {hand, sizeof(*hand)},

@@ -119,6 +119,9 @@ int jail_plan_check(const struct jail_plan *plan, struct err *err)
         return err_set(err, EINVAL, "plan: the working directory must be a plain absolute path");
     if (plan->net > FUNCTION_NET_NONE || plan->proc > FUNCTION_PROC_FULL)
         return err_set(err, EINVAL, "plan: unknown net or proc mode");
+    if (plan->warm > JAIL_WARM_SNAPSHOT ||
+        (plan->warm == JAIL_WARM_POOL && (plan->flags & JAIL_KVM) == 0))
+        return err_set(err, EINVAL, "plan: unknown mode of warm programs");
     if (!STRBLOCK_VALID(&plan->args) || plan->args.count == 0 || plan->args.count > 1000 ||
         plan->args.data[0] == '\0')
         return err_set(err, EINVAL, "plan: no program, or malformed arguments");

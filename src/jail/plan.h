@@ -23,6 +23,20 @@ enum jail_flags {
                            for binds */
 };
 
+enum jail_warm { /* whether programs are started before their requests (skerry/abi/warm.h) */
+                 JAIL_WARM_NO = 0,
+                 JAIL_WARM_POOL,     /* the program is a monitor, which waits by itself */
+                 JAIL_WARM_SNAPSHOT, /* as that where it is a monitor; and go on from the template's
+                                        snapshot */
+};
+
+enum jail_snapshot {                         /* of a template with JAIL_WARM_SNAPSHOT */
+                     JAIL_SNAPSHOT_NONE = 0, /* nobody has begun */
+                     JAIL_SNAPSHOT_MAKING,
+                     JAIL_SNAPSHOT_MADE,    /* sealed: sandboxes go on from it */
+                     JAIL_SNAPSHOT_REFUSED, /* there will be none: sandboxes start cold */
+};
+
 struct jail_plan {
     uint32_t version;
     uint32_t flags;     /* FUNCTION_OWN_IPC and FUNCTION_RENEW_ALL of enum function_flags, and enum
@@ -41,7 +55,7 @@ struct jail_plan {
     uint32_t gid;
     uint32_t
         idmap_base; /* host uid that owns "0" in rootfs; files are shown shifted to the range */
-    uint32_t reserved;
+    uint32_t warm;  /* enum jail_warm */
     char cwd[FUNCTION_PATH_MAX]; /* absolute */
     char hostname[64];
     struct function_limits limits;

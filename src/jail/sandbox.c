@@ -40,12 +40,7 @@
 #include "jail/slot.h"
 #include "jail/slot_clone.h"
 #include "jail/slot_tmp.h"
-
-static void leave(int status)
-{
-    raw1(SYS_exit_group, status);
-    __builtin_unreachable();
-}
+#include "jail/warm.h"
 
 /* --- the program's process, until its execve --- */
 
@@ -105,46 +100,6 @@ static long furnish(struct slot *slot)
     return result;
 }
 
-/* Waits for a start message; returns its size and exactly the descriptors that came. */
-static long receive(struct slot *slot, int fds[3], uint32_t *fd_count)
-{
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(16 * sizeof(int))];
-    } control = {0};
-    struct iovec part = {slot->message, MESSAGE_SIZE};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
-    long size;
-    do {
-        size = raw3(SYS_recvmsg, zygote.start, &message, MSG_CMSG_CLOEXEC);
-    } while (size == -EINTR);
-    *fd_count = 0;
-    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); size > 0 && head;
-         head = CMSG_NXTHDR(&message, head)) {
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-            continue;
-        uint32_t count = (uint32_t)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        if (*fd_count == 0 && count <= 3)
-            memcpy(fds, CMSG_DATA(head), count * sizeof(int));
-        *fd_count += count;
-    }
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-        *fd_count = UINT32_MAX; /* not a message of ours: start_check refuses it */
-    return size;
-}
-
-static int call_was_killed(uint64_t call)
-{
-    for (unsigned int i = 0; i < KILLED_RING; i++) {
-        if (atomic_load(&zygote.killed_calls[i]) == call)
-            return 1;
-    }
-    return 0;
-}
-
 /* The plan's environment stands at the start of slot->env; the request's follows. */
 static void append_environment(struct slot *slot, const struct start_header *header)
 {
@@ -157,57 +112,24 @@ static void append_environment(struct slot *slot, const struct start_header *hea
     slot->env[count] = NULL;
 }
 
-/*
- * Takes start messages until one is to be run. Stale ones (an earlier gateway's) are dropped with
- * their descriptors. Does not return when there is nothing to run.
- */
-static struct start_header take(struct slot *slot, int fds[3])
-{
-    struct start_header header;
-    for (;;) {
-        uint32_t fd_count = 0;
-        long size = receive(slot, fds, &fd_count);
-        if (size <= 0)
-            leave(1); /* nobody holds the near end any more */
-        struct start_retire retire;
-        memcpy(&retire, slot->message, sizeof(retire));
-        if (size == sizeof(retire) && retire.magic == START_RETIRE_MAGIC && fd_count == 0) {
-            atomic_store(&slot->retired, 1);
-            leave(0);
-        }
-        if (start_check(slot->message, (size_t)size, fd_count) < 0) {
-            slot->bad_start = 1;
-            leave(1);
-        }
-        memcpy(&header, slot->message, sizeof(header));
-        if (header.epoch == atomic_load(&zygote.epoch))
-            return header;
-        for (int i = 0; i < 3; i++)
-            raw1(SYS_close, fds[i]);
-    }
-}
-
 static int program_main(void *arg)
 {
     struct slot *slot = arg;
     if (slot->next_pid != 0 && raw0(SYS_getpid) != slot->next_pid)
-        leave(1); /* the program before made others */
+        slot_leave(1); /* the program before made others */
     long result = furnish(slot);
     if (result < 0) {
         slot->exec_errno = (int)-result;
-        leave(1);
+        slot_leave(1);
+    }
+    if (slot->role != WARM_ROLE_COLD) {
+        slot->exec_errno = (int)-warm_become(slot);
+        slot_leave(127);
     }
     int fds[3];
-    struct start_header header = take(slot, fds);
-    slot->epoch = header.epoch;
-    slot->sent_ns = header.sent_ns;
-    slot->taken_ns = clock_now_ns();
-    atomic_store(&slot->call, header.call_id);
-    /* said before, read after: a kill or a new gateway that comes meanwhile finds the call */
-    if (call_was_killed(header.call_id) || header.epoch != atomic_load(&zygote.epoch)) {
-        atomic_store(&slot->killed, 1);
-        leave(1);
-    }
+    if (zygote.warm_program >= 0) /* the zygote's, for programs that are brought back */
+        raw1(SYS_personality, 0);
+    struct start_header header = slot_take(slot, fds);
     append_environment(slot, &header);
     /* received numbers are above 2, these three are open here */
     for (int i = header.flags & START_EMPTY_STDIN ? 1 : 0; i < 3; i++)
@@ -215,7 +137,7 @@ static int program_main(void *arg)
     slot->exec_ns = clock_now_ns();
     result = raw3(SYS_execve, zygote.program, zygote.args, slot->env);
     slot->exec_errno = (int)-result;
-    leave(127);
+    slot_leave(127);
     return 0;
 }
 
@@ -303,7 +225,7 @@ static void reap_until_end(struct slot *slot, long program, int may_follow)
         struct rusage usage;
         long pid = raw4(SYS_wait4, -1, &status, __WALL, &usage);
         if (pid < 0 && pid != -EINTR)
-            leave(1);
+            slot_leave(1);
         if (pid != program)
             continue;
         slot->exit_ns = clock_now_ns();
@@ -313,16 +235,65 @@ static void reap_until_end(struct slot *slot, long program, int may_follow)
         /* what the sandbox keeps in /tmp may fill its limit still: nothing here may allocate, or we
          * are killed for it with all that share our memory. The spawner drops /tmp and reports. */
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-            leave(0);
+            slot_leave(0);
         if (raw4(SYS_wait4, -1, &left, WNOHANG | __WALL, NULL) == -ECHILD) {
-            slot_report(slot, status, &usage);
+            if (!slot->reported)
+                slot_report(slot, status, &usage);
             if (slot->next_pid != 0 && slot->taken_ns == 0)
                 slot->unkept++;
             if (may_follow && go_on(slot) == 0)
                 return;
         }
-        leave(0); /* what is left dies with us, before the spawner's wait returns */
+        slot_leave(0); /* what is left dies with us, before the spawner's wait returns */
     }
+}
+
+/* Takes a request and hands it to the program that waits for it. */
+static void serve_request(struct slot *slot)
+{
+    int fds[3];
+    struct start_header header = slot_take(slot, fds);
+    slot->exec_ns = clock_now_ns();
+    long result = warm_request(slot, &header, fds);
+    if (result < 0) {
+        slot->exec_errno = (int)-result;
+        slot_leave(1);
+    }
+}
+
+/*
+ * A monitor's requests, one after the other: between them it goes back to the snapshot. Returns
+ * when it ended in the middle of one, or said the last it has to say.
+ */
+static void serve_machine(struct slot *slot, long program)
+{
+    struct rusage usage;
+    while (warm_done(slot, program, &usage)) {
+        slot_report(slot, slot->wait_status, &usage);
+        if (slot->role != WARM_ROLE_RESTORE)
+            slot_leave(0);
+        slot_reset(slot);
+        if (atomic_load(&slot->doomed)) /* in this order: see kill_if_asked */
+            slot_leave(1);
+        slot->clone_ns = slot->cloned_ns = clock_now_ns();
+        if (warm_ready(slot, program) < 0)
+            slot_leave(1);
+        serve_request(slot);
+    }
+}
+
+/* Everything between the start of a warm program and its end. */
+static void serve_warm(struct slot *slot, long program)
+{
+    if (slot->role == WARM_ROLE_MAKE) {
+        warm_make(slot, program);
+        slot_leave(0);
+    }
+    if (warm_ready(slot, program) < 0)
+        slot_leave(1);
+    serve_request(slot);
+    if ((zygote.hand.plan.flags & JAIL_KVM) != 0)
+        serve_machine(slot, program);
 }
 
 int sandbox_init_main(void *arg)
@@ -336,16 +307,21 @@ int sandbox_init_main(void *arg)
         result = mount_proc();
     int may_follow = may_be_followed(slot);
     while (result >= 0) {
+        slot->role = warm_choose(slot);
+        if (slot->role != WARM_ROLE_COLD)
+            warm_drain(slot);
         result = slot_clone(CLONE_VM | SIGCHLD, slot->program_stack + STACK_SIZE, program_main,
                             slot, NULL);
         if (result < 0)
             break;
         if (!may_follow && drop_capabilities() < 0)
-            leave(1);
+            slot_leave(1);
+        if (slot->role != WARM_ROLE_COLD)
+            serve_warm(slot, result);
         reap_until_end(slot, result, may_follow);
         slot->next_pid = (pid_t)result + 1;
     }
     slot->exec_errno = (int)-result;
-    leave(1);
+    slot_leave(1);
     return 0;
 }

@@ -26,6 +26,7 @@
 #include "jail/slot.h"
 #include "jail/slot_clone.h"
 #include "jail/slot_tmp.h"
+#include "jail/warm.h"
 
 #define SIGNALS_MAX 1024 /* queued signals and POSIX timers of all sandboxes of a template */
 
@@ -89,6 +90,8 @@ static void forget_sandbox(struct slot *slot)
     slot_reset(slot);
     atomic_store(&slot->doomed, 0);
     slot->next_pid = 0;
+    slot->program_fd = -1; /* it was in the table of a pid 1 that is gone */
+    warm_maker_gone(slot);
 }
 
 void slot_reset(struct slot *slot)
@@ -100,6 +103,8 @@ void slot_reset(struct slot *slot)
     slot->reported = 0;
     slot->has_status = 0;
     slot->taken_ns = slot->exec_ns = slot->sent_ns = slot->furnished_ns = 0;
+    slot->inner_oom = 0;
+    memset(slot->inner_ns, 0, sizeof(slot->inner_ns));
     if (atomic_exchange(&slot->net_used, 0)) {
         uint64_t one = 1;
         raw3(SYS_write, zygote.net_released, &one, sizeof(one));
@@ -205,7 +210,7 @@ static int spawner_main(void *arg)
 
 /* --- called by the zygote --- */
 
-struct slot *slot_new(uint32_t index, int events_fd)
+struct slot *slot_new(uint32_t index, int events_fd, int warm_near, int warm_far)
 {
     size_t env_bytes = ENV_POINTERS * sizeof(char *);
     size_t size = sizeof(struct slot) + 3 * STACK_SIZE + env_bytes + MESSAGE_SIZE;
@@ -218,7 +223,9 @@ struct slot *slot_new(uint32_t index, int events_fd)
     slot->index = index;
     slot->mapped = size;
     slot->events_fd = events_fd;
-    slot->pidfd = -1;
+    slot->warm_near = warm_near;
+    slot->warm_far = warm_far;
+    slot->pidfd = slot->program_fd = -1;
     slot->spawner_stack = memory;
     slot->init_stack = memory + STACK_SIZE;
     slot->program_stack = memory + 2 * STACK_SIZE;

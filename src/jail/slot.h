@@ -18,6 +18,16 @@
 /* Forgets the last program: its call, stages and end. Gives its network back. */
 void slot_reset(struct slot *slot);
 
+/*
+ * Waits for a start message that is to be run, and enters its call, epoch and stamps into the slot.
+ * fds: the request's stdin, stdout and stderr; numbers above 2. Does not return when there is
+ * nothing to run, or when the call has been killed already.
+ */
+struct start_header slot_take(struct slot *slot, int fds[3]);
+
+/* Ends the calling process. */
+_Noreturn void slot_leave(int status);
+
 /* Entry of a sandbox's pid 1, on slot->init_stack; arg: the slot. Ends when nothing of it is left.
  */
 int sandbox_init_main(void *arg);

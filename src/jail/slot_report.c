@@ -7,6 +7,7 @@
 
 #include "jail/raw.h"
 #include "jail/slot.h"
+#include "jail/warm.h"
 
 uint64_t slot_read_oom_kills(const struct slot *slot)
 {
@@ -39,6 +40,10 @@ static uint32_t report_flags(struct slot *slot, int status)
     uint32_t flags = 0;
     if (slot->furnished_ns < slot->sent_ns)
         flags |= REPORT_POOLED;
+    if (slot->role == WARM_ROLE_RESTORE)
+        flags |= REPORT_RESTORED;
+    if (slot->inner_oom)
+        flags |= REPORT_OOM;
     if (atomic_load(&slot->killed))
         flags |= REPORT_KILLED;
     if (atomic_load(&slot->net_used))
@@ -71,6 +76,7 @@ void slot_report(struct slot *slot, int status, const struct rusage *usage)
         .prev_cleaned_ns = slot->cleaned_ns,
         .user_us = timeval_us(&usage->ru_utime),
         .system_us = timeval_us(&usage->ru_stime),
+        .reset_ns = slot->role == WARM_ROLE_RESTORE ? slot->cleaned_ns : 0,
         .maxrss_kib = (uint64_t)usage->ru_maxrss,
     };
     if (slot->bad_start)
@@ -79,6 +85,7 @@ void slot_report(struct slot *slot, int status, const struct rusage *usage)
         message.kind = REPORT_EXEC_FAILED;
     else if (message.call_id == 0)
         return; /* it never took a request: nobody waits for it */
+    memcpy(message.inner_ns, slot->inner_ns, sizeof(message.inner_ns));
     message.flags = report_flags(slot, status);
     long result;
     do {

@@ -22,6 +22,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "skerry/abi/warm.h"
+
 #define START_MAGIC       UINT32_C(0x31544b53) /* "SKT1" */
 #define START_VERSION     1
 #define START_ENV_MAX     (96u * 1024u) /* bytes of environment in one message */
@@ -55,10 +57,11 @@ enum report_kind {
 };
 
 enum report_flags {
-    REPORT_OOM = 1 << 0,    /* the kernel killed for the memory limit while it ran */
-    REPORT_POOLED = 1 << 1, /* it was furnished before the request came */
-    REPORT_KILLED = 1 << 2, /* ended by a kill_request */
-    REPORT_NET = 1 << 3,    /* it opened a socket and was given a network */
+    REPORT_OOM = 1 << 0,      /* the kernel killed for the memory limit while it ran */
+    REPORT_POOLED = 1 << 1,   /* it was furnished before the request came */
+    REPORT_KILLED = 1 << 2,   /* ended by a kill_request */
+    REPORT_NET = 1 << 3,      /* it opened a socket and was given a network */
+    REPORT_RESTORED = 1 << 4, /* it went on from the template's snapshot */
 };
 
 struct exit_report {
@@ -80,8 +83,10 @@ struct exit_report {
     uint64_t user_us;
     uint64_t system_us;
     uint64_t maxrss_kib;
+    uint64_t inner_ns[WARM_STAGE_COUNT]; /* of a machine, see skerry/abi/warm.h */
+    uint64_t reset_ns; /* how long the return to the snapshot before this start took; 0: none */
 };
-static_assert(sizeof(struct exit_report) == 112, "exit_report is an ABI");
+static_assert(sizeof(struct exit_report) == 160, "exit_report is an ABI");
 
 struct kill_request {
     uint32_t magic;

@@ -39,6 +39,7 @@ struct jail_template {
     struct launch zygote;
     char cgroup[CGROUP_NAME_MAX / 2];
     struct function_limits limits;
+    bool warm; /* its slots speak with warm programs */
     bool ready;
     bool gone;
     uint32_t want;
@@ -60,6 +61,7 @@ int jail_template_open(struct jail_host *host, const struct jail_plan *plan,
         return err_set(err, ENOMEM, "template %s:", plan->name);
     template->host = host;
     template->limits = plan->limits;
+    template->warm = plan->warm != JAIL_WARM_NO;
     snprintf(template->cgroup, sizeof(template->cgroup), "%.100s-%u", plan->name,
              host->next_serial++);
     if (host->cgroups != NULL)
@@ -96,13 +98,12 @@ pid_t jail_template_pid(const struct jail_template *template)
     return template->zygote.pid;
 }
 
-static int tell(struct jail_template *template, uint32_t kind, uint32_t slot, uint32_t value,
-                int fd)
+static int tell_fds(struct jail_template *template, uint32_t kind, uint32_t slot, uint32_t value,
+                    const int *fds, size_t count)
 {
     struct control_message message = {.kind = kind, .slot = slot, .value = value};
     struct iovec part = {&message, sizeof(message)};
-    int result =
-        packet_send(template->zygote.control, &part, 1, &fd, fd >= 0 ? 1 : 0, MSG_DONTWAIT);
+    int result = packet_send(template->zygote.control, &part, 1, fds, count, MSG_DONTWAIT);
     /* a zygote that does not read would hold its owner up, and with it every other function: the
      * end of the socket then says GONE, and it is built again */
     if (result == -EAGAIN)
@@ -110,7 +111,34 @@ static int tell(struct jail_template *template, uint32_t kind, uint32_t slot, ui
     return result;
 }
 
+static int tell(struct jail_template *template, uint32_t kind, uint32_t slot, uint32_t value)
+{
+    return tell_fds(template, kind, slot, value, NULL, 0);
+}
+
 /* --- slots --- */
+
+/* Asks for the spawner of a slot. events: of its cgroup, or -1. */
+static int spawner_begin(struct jail_template *template, uint32_t slot, int events)
+{
+    int fds[3], pair[2];
+    size_t count = 0;
+    uint32_t present = 0;
+    if (events >= 0) {
+        fds[count++] = events;
+        present |= SLOT_FD_EVENTS;
+    }
+    if (!template->warm)
+        return tell_fds(template, CONTROL_SLOT_ADD, slot, present, fds, count);
+    int result = packet_pair(pair);
+    if (result < 0)
+        return result;
+    memcpy(fds + count, pair, sizeof(pair));
+    result = tell_fds(template, CONTROL_SLOT_ADD, slot, present | SLOT_FD_WARM, fds, count + 2);
+    fd_close(&pair[0]);
+    fd_close(&pair[1]);
+    return result;
+}
 
 static int slot_begin(struct jail_template *template, uint32_t slot, struct err *err)
 {
@@ -121,7 +149,7 @@ static int slot_begin(struct jail_template *template, uint32_t slot, struct err 
                                   &template->limits, &events, err);
     if (result == 0) {
         template->slots[slot] = SLOT_STARTING;
-        result = tell(template, CONTROL_SLOT_ADD, slot, 0, events);
+        result = spawner_begin(template, slot, events);
         if (result < 0)
             err_set(err, -result, "start a sandbox's spawner:");
     }
@@ -182,7 +210,7 @@ int jail_template_slots(struct jail_template *template, uint32_t want, struct er
 
 int jail_template_set_epoch(struct jail_template *template, uint32_t epoch)
 {
-    return tell(template, CONTROL_EPOCH, 0, epoch, -1);
+    return tell(template, CONTROL_EPOCH, 0, epoch);
 }
 
 static void slot_here(struct jail_template *template, uint32_t slot, pid_t pid)
@@ -197,7 +225,7 @@ static void slot_here(struct jail_template *template, uint32_t slot, pid_t pid)
     }
     template->slots[slot] = SLOT_RUNNING;
     template->running++;
-    tell(template, CONTROL_SLOT_GO, slot, 0, -1);
+    tell(template, CONTROL_SLOT_GO, slot, 0);
 }
 
 static void slot_gone(struct jail_template *template, uint32_t slot, bool retired)
@@ -277,6 +305,12 @@ int jail_template_next(struct jail_template *template, struct jail_event *out, s
         case CONTROL_SLOT_GONE:
             slot_gone(template, message.slot, message.value != 0);
             break;
+        case CONTROL_WARM:
+            out->kind = JAIL_EVENT_SNAPSHOT;
+            out->snapshot = message.value <= JAIL_SNAPSHOT_REFUSED ? message.value : 0;
+            out->why = message.why;
+            out->why.text[ERR_TEXT_MAX - 1] = '\0';
+            return 0;
         default:
             break;
         }

@@ -48,12 +48,14 @@ enum jail_event_kind {
     JAIL_EVENT_READY,    /* the zygote stands; ask for slots */
     JAIL_EVENT_FAILED,   /* it could not be built: text says why */
     JAIL_EVENT_SLOTS,    /* slots: how many sandboxes may now run at once */
+    JAIL_EVENT_SNAPSHOT, /* what became of the snapshot: snapshot, and why.text if there is none */
     JAIL_EVENT_GONE,     /* the zygote died: close it */
 };
 
 struct jail_event {
     enum jail_event_kind kind;
     uint32_t slots;
+    uint32_t snapshot; /* enum jail_snapshot */
     struct err why;
 };
 

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -36,6 +37,7 @@
 #include "base/packet.h"
 #include "jail/raw.h"
 #include "jail/slot.h"
+#include "jail/warm.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
@@ -74,6 +76,8 @@ static int take_handover(int fds[PACKET_FDS_MAX], size_t *count, struct err *err
         packet_recv(zygote.control, zygote.main_filter, sizeof(zygote.main_filter), NULL, 0, NULL,
                     0) != (ssize_t)(length * sizeof(struct sock_filter)))
         return err_set(err, EPROTO, "the filter that was handed over is malformed");
+    if (zygote.hand.has_warm && *count > HANDOVER_FIXED)
+        zygote.warm_program = fds[--*count];
     zygote.start = fds[HANDOVER_START];
     zygote.report = fds[HANDOVER_REPORT];
     return 0;
@@ -93,6 +97,30 @@ static void prepare_program(void)
              (unsigned long long)plan->limits.tmp_bytes,
              (unsigned long long)(plan->limits.tmp_bytes / 4096 + 1024));
     zygote.closing_length = filter_closing(plan, zygote.key, zygote.closing);
+}
+
+/*
+ * What warm programs need beside their own: the memory for the snapshot, and, where skerry-warm
+ * starts them, its arguments and addresses that are the same at every start (the kernel's own pages
+ * must lie where the snapshot has them; skerry-warm places all else at random).
+ */
+static int prepare_warm(struct err *err)
+{
+    uint32_t count = 0;
+    if (zygote.hand.plan.warm != JAIL_WARM_SNAPSHOT)
+        return 0;
+    zygote.snapshot = (int)syscall(SYS_memfd_create, "snapshot", 3u /* CLOEXEC | ALLOW_SEALING */);
+    if (zygote.snapshot < 0)
+        return err_set(err, errno, "memory for the snapshot of the program:");
+    if (zygote.warm_program < 0)
+        return 0;
+    zygote.warm_args[count++] = "skerry-warm";
+    zygote.warm_args[count++] = zygote.program;
+    for (uint32_t i = 1; zygote.args[i] != NULL; i++)
+        zygote.warm_args[count++] = zygote.args[i];
+    if (personality(ADDR_NO_RANDOMIZE) < 0)
+        return err_set(err, errno, "fix the addresses of warm programs:");
+    return 0;
 }
 
 static const char *search_path(void)
@@ -235,6 +263,8 @@ static int build(struct err *err)
     if (result == 0)
         result = find_program(err);
     if (result == 0)
+        result = prepare_warm(err);
+    if (result == 0)
         result = inner_userns_make(err);
     if (result < 0)
         return result;
@@ -255,11 +285,21 @@ static int build(struct err *err)
 
 /* --- what comes again and again; raw calls only from here on --- */
 
-static void slot_add(uint32_t index, int events_fd)
+static void slot_close_fds(const struct slot *slot)
+{
+    const int fds[3] = {slot->events_fd, slot->warm_near, slot->warm_far};
+    for (int i = 0; i < 3; i++) {
+        if (fds[i] >= 0)
+            raw1(SYS_close, fds[i]);
+    }
+}
+
+/* fds: events, and the two ends of the words with warm programs; -1 where there is none. */
+static void slot_add(uint32_t index, const int fds[3])
 {
     if (index >= SLOTS_MAX || atomic_load(&zygote.slots[index]) != NULL)
         return;
-    struct slot *slot = slot_new(index, events_fd);
+    struct slot *slot = slot_new(index, fds[0], fds[1], fds[2]);
     if (slot == NULL) {
         tell(CONTROL_SLOT_GONE, index, 0, NULL);
         return;
@@ -342,9 +382,9 @@ static void slot_gone(struct slot *slot)
         }
         raw6(SYS_sendto, zygote.report, RAW_ARG(&lost), sizeof(lost), MSG_NOSIGNAL, 0, 0);
     }
+    warm_maker_gone(slot);
     atomic_store(&zygote.slots[slot->index], NULL);
-    if (slot->events_fd >= 0)
-        raw1(SYS_close, slot->events_fd);
+    slot_close_fds(slot);
     tell(CONTROL_SLOT_GONE, slot->index, retired, NULL);
     raw2(SYS_munmap, slot->spawner_stack, slot->mapped);
 }
@@ -370,17 +410,22 @@ static void reap(int signals)
 static void obey_owner(void)
 {
     struct control_message message;
-    int events_fd = -1;
+    int fds[3] = {-1, -1, -1};
     size_t count = 0;
     ssize_t size =
-        packet_recv(zygote.control, &message, sizeof(message), &events_fd, 1, &count, MSG_DONTWAIT);
+        packet_recv(zygote.control, &message, sizeof(message), fds, 3, &count, MSG_DONTWAIT);
     if (size == 0)
         raw1(SYS_exit_group, 0); /* the owner is gone */
     if (size != sizeof(message))
         return;
     switch (message.kind) {
     case CONTROL_SLOT_ADD:
-        slot_add(message.slot, count == 1 ? events_fd : -1);
+        if ((message.value & SLOT_FD_EVENTS) == 0) { /* the pair is at the front */
+            fds[2] = fds[1];
+            fds[1] = fds[0];
+            fds[0] = -1;
+        }
+        slot_add(message.slot, fds);
         break;
     case CONTROL_SLOT_GO:
         slot_go(message.slot);
@@ -430,7 +475,7 @@ int main(void)
         mmap(NULL, sizeof(zygote), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (zygote_memory == MAP_FAILED)
         return 1; /* the owner sees the end of the control socket */
-    zygote.landlock = -1;
+    zygote.landlock = zygote.warm_program = zygote.snapshot = -1;
     atomic_store(&zygote.listener, -1);
     zygote.control = ZYGOTE_CONTROL_FD;
     fcntl(zygote.control, F_SETFD, FD_CLOEXEC);

@@ -29,6 +29,7 @@
 #include "jail/filter.h"
 #include "jail/handover.h"
 #include "jail/start.h"
+#include "skerry/abi/warm.h"
 
 #define STACK_SIZE   (32u * 1024u)
 #define MESSAGE_SIZE (sizeof(struct start_header) + START_ENV_MAX)
@@ -62,6 +63,13 @@ struct slot {
     struct timespec tmp_changed;
     int wait_status;
     uint32_t epoch;
+    uint32_t role;      /* pid 1: enum warm_role of its program */
+    int maker;          /* pid 1: that program makes the snapshot, and nobody else may */
+    int warm_near;      /* spawner's table: pid 1's end of the words with a warm program, or -1 */
+    int warm_far;       /* ... and the program's */
+    int program_fd;     /* pid 1's table: pidfd of a warm program, or -1 */
+    uint32_t inner_oom; /* a monitor said that its guest's memory was used up */
+    uint64_t inner_ns[WARM_STAGE_COUNT]; /* what a monitor says of its machine */
     uint64_t clone_ns, cloned_ns, furnished_ns, sent_ns, taken_ns, exec_ns, exit_ns, cleaned_ns;
     uint64_t oom_kills;
     char *message;       /* MESSAGE_SIZE, the sandbox's copy of the start message */
@@ -82,7 +90,13 @@ struct zygote_state {
     int net_released;     /* eventfd: spawner -> notify handler, a sandbox with a network is gone */
     _Atomic int listener; /* seccomp listener; -1 until installed (futex) */
     _Atomic uint32_t epoch;
-    uint64_t key; /* random; furnishing calls carry it past the closing filter */
+    int warm_program;            /* skerry-warm, or -1: the program is warm by itself */
+    int snapshot;                /* memfd, or -1 */
+    _Atomic uint32_t warm;       /* enum jail_snapshot (futex) */
+    _Atomic uint32_t makers;     /* programs that died while they made it */
+    _Atomic uint32_t unready;    /* warm programs in a row that did not get ready */
+    const char *warm_args[1026]; /* as args, for skerry-warm */
+    uint64_t key;                /* random; furnishing calls carry it past the closing filter */
     uint32_t closing_length;
     struct sock_filter closing[CLOSING_LENGTH_MAX];
     struct sock_filter main_filter[FILTER_LENGTH_MAX];
@@ -109,7 +123,8 @@ int inner_userns_make(struct err *err);
 
 /* Starts the spawner of a slot (clone). Returns its pid or -errno. */
 long slot_start(struct slot *slot);
-struct slot *slot_new(uint32_t index, int events_fd);
+/* The descriptors become the slot's; each may be -1. */
+struct slot *slot_new(uint32_t index, int events_fd, int warm_near, int warm_far);
 
 /* Starts the notify handler; it waits for zygote.listener. Returns its pid or -errno. */
 long notify_start(void);

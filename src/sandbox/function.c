@@ -282,13 +282,15 @@ static int blocks_check(const struct function_spec *spec, struct err *err)
 
 static int words_check(const struct function_spec *spec, struct err *err)
 {
-    const uint32_t known =
-        FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_HOST_USR | FUNCTION_OWN_IPC | FUNCTION_RENEW_ALL;
+    const uint32_t known = FUNCTION_CGI | FUNCTION_STREAM | FUNCTION_HOST_USR | FUNCTION_OWN_IPC |
+                           FUNCTION_RENEW_ALL | FUNCTION_WARM | FUNCTION_NOT_WARM;
     if (spec->version != FUNCTION_SPEC_VERSION)
         return err_set(err, EINVAL, "version is %" PRIu32 "; this program knows %d", spec->version,
                        FUNCTION_SPEC_VERSION);
     if (spec->flags & ~known)
         return err_set(err, EINVAL, "flags has unknown bits: 0x%" PRIx32, spec->flags & ~known);
+    if ((spec->flags & FUNCTION_WARM) && (spec->flags & FUNCTION_NOT_WARM))
+        return err_set(err, EINVAL, "flags say both that it is warm and that it is not");
     if (spec->net != FUNCTION_NET_OWN && spec->net != FUNCTION_NET_NONE)
         return err_set(err, EINVAL, "net is %" PRIu32 "; 0 (own) and 1 (none) are allowed",
                        spec->net);

@@ -39,6 +39,8 @@ enum function_flags {
     FUNCTION_HOST_USR = 1 << 2,  /* the machine's /usr, read-only, instead of an image */
     FUNCTION_OWN_IPC = 1 << 3,   /* an IPC namespace of its own; else System V IPC is refused */
     FUNCTION_RENEW_ALL = 1 << 4, /* new namespaces for each request, even if none was touched */
+    FUNCTION_WARM = 1 << 5, /* requests go on from a snapshot taken at the first read of stdin */
+    FUNCTION_NOT_WARM = 1 << 6, /* they do not; with neither, the tier decides (the vm tier does) */
 };
 
 struct function_bind {

@@ -8,8 +8,8 @@
 const char *stage_name(enum stage stage)
 {
     static const char *const names[STAGE_COUNT] = {
-        "accepted", "queued", "sent",       "cloned", "furnished",
-        "taken",    "exec",   "first_byte", "exit",   "cleaned",
+        "accepted", "queued", "sent",    "cloned",     "furnished", "taken",   "exec",
+        "mapped",   "kernel", "program", "first_byte", "exit",      "cleaned",
     };
     return (unsigned int)stage < STAGE_COUNT ? names[stage] : "unknown";
 }

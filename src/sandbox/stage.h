@@ -16,10 +16,13 @@ enum stage {
     STAGE_CLONED,       /* the sandbox's first process exists */
     STAGE_FURNISHED,    /* namespaces, mounts, uid and filter are in place; waiting for a request */
     STAGE_TAKEN,        /* the sandbox has received the start message */
-    STAGE_EXEC,         /* the last instant before execve */
+    STAGE_EXEC,         /* the last instant before execve, or a warm program has its request */
+    STAGE_MAPPED,       /* vm tier: memory and image of the machine are in place */
+    STAGE_KERNEL,       /* vm tier: the guest kernel runs */
+    STAGE_PROGRAM,      /* vm tier: the program runs in it */
     STAGE_FIRST_BYTE,   /* the first byte of output reached the gateway */
     STAGE_EXIT,         /* the exit was collected, everything in the sandbox is dead */
-    STAGE_CLEANED,      /* its mounts and namespaces are dropped */
+    STAGE_CLEANED,      /* mounts and namespaces are dropped, or a machine is reset */
     STAGE_COUNT
 };
 

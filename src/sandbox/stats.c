@@ -50,3 +50,9 @@ uint64_t stats_quantile_ns(const struct stats_histogram *histogram, double q)
     }
     return stats_bucket_bound_ns(STATS_BUCKETS - 2); /* beyond the last bound: at least this */
 }
+
+const char *stats_start_name(enum stats_start start)
+{
+    static const char *const names[STATS_STARTS] = {"cold", "pooled", "restored"};
+    return (unsigned int)start < STATS_STARTS ? names[start] : "unknown";
+}

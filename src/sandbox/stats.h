@@ -36,15 +36,22 @@ enum stats_result {                  /* how a request ended */
                     STATS_RESULTS
 };
 
+enum stats_start {                 /* what a request found */
+                   STATS_COLD = 0, /* a sandbox was made while it waited */
+                   STATS_POOLED,   /* a furnished sandbox, or a machine, waited for it */
+                   STATS_RESTORED, /* the program went on from the function's snapshot */
+                   STATS_STARTS
+};
+
 struct function_stats {
     _Atomic uint64_t generation;
     _Atomic uint64_t invocations;
     _Atomic uint64_t result[STATS_RESULTS];
     _Atomic uint64_t in_flight;
     _Atomic uint64_t queued;
-    _Atomic uint64_t slots;       /* sandboxes that may run at once now */
-    _Atomic uint64_t pooled;      /* starts that found a furnished sandbox */
-    _Atomic uint64_t inline_made; /* starts that waited for one to be made */
+    _Atomic uint64_t slots; /* sandboxes that may run at once now */
+    _Atomic uint64_t starts[STATS_STARTS];
+    _Atomic uint64_t last_start; /* enum stats_start of the last finished start */
     _Atomic uint64_t cpu_us;
     _Atomic uint64_t maxrss_kib;              /* the largest seen */
     _Atomic uint64_t last_stage[STAGE_COUNT]; /* the last finished start's clock */
@@ -60,6 +67,9 @@ struct stats_page {
     _Atomic uint64_t bad_requests; /* answered 400, 408, 431, 501, 505 by the edge */
     struct function_stats function[FUNCTIONS_MAX];
 };
+
+/* "cold", "pooled", "restored"; "unknown" beyond. */
+const char *stats_start_name(enum stats_start start);
 
 /* counter += n by its one writer. */
 void stats_add(_Atomic uint64_t *counter, uint64_t n);

@@ -404,7 +404,7 @@ END
     wait_until logged 'select(.status == 400)'
     [ "$(access 'select(.in == 5) | .function, .tenant, .method, .path, .status' | xargs)" = \
         'up default POST /function/up 200' ]
-    [ "$(access 'select(.in == 5) | .start' | grep -cE '^(pooled|inline)$')" = 1 ]
+    [ "$(access 'select(.in == 5) | .start' | grep -cE '^(pooled|cold)$')" = 1 ]
     [ "$(access 'select(.in == 5) | .stages_us | keys | join(" ")')" != '' ]
     [ "$(access 'select(.in == 5) | .stages_us.exec >= 0')" = true ]
     [ "$(access 'select(.status == 400) | .reason')" = 'a line ends in LF without CR' ]

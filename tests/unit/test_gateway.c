@@ -1025,7 +1025,7 @@ static void figures_of_a_call(void **state)
     rig_logged(&rig, "\"cloned\":1.0,\"furnished\":1.0,");
     const struct function_stats *stats = &rig.stats->function[3];
     assert_int_equal(stats->invocations, 1);
-    assert_int_equal(stats->pooled, 1);
+    assert_int_equal(stats->starts[STATS_POOLED], 1);
     assert_int_equal(stats->cpu_us, 33);
     assert_int_equal(stats->maxrss_kib, 333);
     assert_int_equal(stats->total.count, 1);

@@ -172,7 +172,7 @@ static void metrics_are_whole(void **state)
     stats->result[STATS_OK] = 7;
     stats->result[STATS_SIGNALLED] = 2;
     stats->result[STATS_OOM] = 1;
-    stats->pooled = 6;
+    stats->starts[STATS_POOLED] = 6;
     stats_observe(&stats->total, 9000);
     stats_observe(&stats->total, UINT64_MAX / 4);
     stats_observe(&stats->stage[STAGE_EXEC], 100);

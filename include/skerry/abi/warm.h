@@ -34,7 +34,7 @@
 #define WARM_VARIABLE    "SKERRY_WARM"
 #define WARM_SEALS       0xfu /* F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
 #define WARM_REASON_MAX  160u
-#define WARM_ENV_MAX     0x10000u /* bytes of a request's environment */
+#define WARM_ENV_MAX     0x18000u /* bytes of a request's environment */
 
 enum warm_kind {
     WARM_READY = 1, /* program to pid 1: struct warm_head; waits for a request */
