@@ -268,7 +268,7 @@ static void serve_request(struct slot *slot)
 static void serve_machine(struct slot *slot, long program)
 {
     struct rusage usage;
-    while (warm_done(slot, program, &usage)) {
+    while (warm_done(slot, &usage)) {
         slot_report(slot, slot->wait_status, &usage);
         if (slot->role != WARM_ROLE_RESTORE)
             slot_leave(0);

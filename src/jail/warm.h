@@ -41,9 +41,9 @@ long warm_request(struct slot *slot, const struct start_header *header, int fds[
 /*
  * Pid 1: waits for a monitor's word that the request's program ended, and puts what it says into
  * the slot (exit_ns, wait_status, inner stamps). 1: *out_usage is filled; 0: the monitor ended
- * without a word.
+ * without a word. Does not return when it said something else.
  */
-int warm_done(struct slot *slot, long program, struct rusage *out_usage);
+int warm_done(struct slot *slot, struct rusage *out_usage);
 
 /* The slot whose program made the snapshot died before a verdict (spawner, zygote). */
 void warm_maker_gone(struct slot *slot);
