@@ -50,6 +50,11 @@ int kernel_text_private(uint64_t va);
 
 uint64_t arch_tsc(void);
 
+/* Maps the vDSO and its page of time, from va on, two pages or more: where its ELF header is, 0
+ * when there is none. arch_vdso_time(): what it computes the clocks from (guest/vdso/page.h). */
+uint64_t arch_vdso_map(uint64_t va);
+void arch_vdso_time(uint64_t tsc, uint64_t mono_ns, uint64_t real_offset, uint64_t ns_per_tick);
+
 /* Nothing can run: returns at until_tsc (UINT64_MAX: none), when stdin may have moved, when an
  * output ring may have room; or earlier. */
 void arch_idle(uint64_t until_tsc);

@@ -7,6 +7,7 @@
 #include "../mm/heap.h"
 #include "../mm/page.h"
 #include "image.h"
+#include "regular.h"
 
 static uint64_t next_ino = 1UL << 32; /* above those of the image */
 
@@ -32,6 +33,28 @@ struct inode *inode_new(uint32_t mode, enum inode_dev dev)
     return inode;
 }
 
+/* As a tmpfs of that size has them: one for each page, and some. */
+#define NAMES_FREE 1024U
+
+static uint64_t names_counted;
+
+int inode_count(struct inode *inode)
+{
+    if (process.files_max && names_counted >= process.files_max / PAGE_SIZE + NAMES_FREE)
+        return -ENOSPC;
+    inode->counted++;
+    names_counted++;
+    return 0;
+}
+
+void inode_uncount(struct inode *inode)
+{
+    if (!inode->counted)
+        return;
+    inode->counted--;
+    names_counted--;
+}
+
 void inode_get(struct inode *inode)
 {
     inode->refs++;
@@ -43,11 +66,8 @@ void inode_put(struct inode *inode)
         return;
     if (inode->nid)
         image_forget(inode);
-    for (size_t i = 0; i < inode->frames_room; i++) {
-        if (inode->frames[i])
-            page_put(inode->frames[i]);
-    }
-    heap_free(inode->frames);
+    regular_free(inode);
+    names_counted -= inode->counted;
     if (inode->image_tail)
         page_put(inode->image_tail);
     heap_free(inode->target);

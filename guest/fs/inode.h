@@ -69,6 +69,7 @@ struct inode {
     void *data;      /* of file_ops */
     uint64_t number; /* of ops: which of its files */
     uint32_t seals;
+    uint32_t counted;    /* of its names, those that count towards the limit of files */
     struct file *locker; /* flock: exclusive holder */
     uint32_t shared_lockers;
 };
@@ -85,6 +86,11 @@ void inode_touch(struct inode *inode);
 
 /** inode_now(): the time of the clock that files are stamped with. */
 struct instant instant_now(void);
+
+/** inode_count(): one more name of an inode in memory: 0, or -ENOSPC when there are as many as the
+ * limit of files allows. inode_uncount(): one less. */
+int inode_count(struct inode *inode);
+void inode_uncount(struct inode *inode);
 
 /** inode_link_text(): what a link says: its length (the text is cut at max), or an error. */
 long inode_link_text(struct inode *inode, char *to, size_t max);

@@ -42,7 +42,9 @@ static long make(int dirfd, uint64_t text, uint32_t mode, uint64_t rdev, char *t
     if (rc == 0) {
         rc = may_add(&path, S_IS(mode, S_IFDIR));
         struct inode *inode = rc == 0 ? inode_new(mode, path.dir->inode->dev) : NULL;
-        if (inode) {
+        if (inode && (rc = inode_count(inode)) < 0) {
+            inode_put(inode);
+        } else if (inode) {
             inode->rdev = rdev;
             inode->target = target;
             inode->size = target ? strlen(target) : 0;
@@ -127,8 +129,11 @@ long sys_linkat(const uint64_t a[6])
             rc = -EPERM;
         if (rc == 0 && inode->dev != to.dir->inode->dev)
             rc = -EXDEV;
-        if (rc == 0)
+        if (rc == 0 && (rc = inode_count(inode)) == 0) {
             rc = tree_add(to.dir, to.name, to.name_len, inode, NULL);
+            if (rc < 0)
+                inode_uncount(inode);
+        }
         if (rc == 0) {
             inode->nlink++;
             inode->ctime = instant_now();
@@ -172,6 +177,8 @@ static int remove_name(struct path *path, bool directory)
         inode->nlink = 0;
     } else {
         inode->nlink--;
+        if (inode->nlink)
+            inode_uncount(inode);
     }
     inode->ctime = instant_now();
     return 0;

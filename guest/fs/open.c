@@ -87,7 +87,9 @@ static int create(struct path *path, uint32_t mode)
         inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->dir->inode->dev);
     if (!inode)
         return -ENOMEM;
-    int rc = tree_add(path->dir, path->name, path->name_len, inode, &path->found);
+    int rc = inode_count(inode);
+    if (rc == 0)
+        rc = tree_add(path->dir, path->name, path->name_len, inode, &path->found);
     inode_put(inode);
     return rc;
 }
@@ -98,10 +100,19 @@ static int open_unnamed(struct path *path, uint32_t flags, uint32_t mode, struct
         return -ENOTDIR;
     if ((flags & O_ACCMODE) == O_RDONLY)
         return -EINVAL;
+    if (path->found->inode->ops || path->found->inode->dev == DEV_PROC)
+        return -EOPNOTSUPP;
+    if (!open_may(path->found->inode, 3))
+        return -EACCES;
     struct inode *inode =
         inode_new(S_IFREG | (mode & 07777 & ~process.umask), path->found->inode->dev);
     if (!inode)
         return -ENOMEM;
+    int rc = inode_count(inode);
+    if (rc < 0) {
+        inode_put(inode);
+        return rc;
+    }
     inode->nlink = 0;
     *out = file_new(&regular_ops, inode, NULL, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_CLOEXEC));
     inode_put(inode);

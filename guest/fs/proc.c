@@ -5,6 +5,7 @@
  * stat, uptime, loadavg, version, filesystems, and some of sys/kernel and sys/vm. A file's text is
  * made when it is opened.
  */
+#include "../ipc/stdio.h"
 #include "../kernel/format.h"
 #include "../kernel/process.h"
 #include "../kernel/thread.h"
@@ -140,6 +141,10 @@ static int fd_follow(struct inode *inode, struct dentry **out)
     struct inode *stand_in = inode_new(file->inode ? file->inode->mode : 0600, DEV_PIPE);
     if (!stand_in)
         return -ENOMEM;
+    if (file->inode) {
+        stand_in->uid = file->inode->uid;
+        stand_in->gid = file->inode->gid;
+    }
     stand_in->ops = &reopen_ops;
     stand_in->file_ops = file->ops;
     stand_in->number = inode->number;
@@ -154,6 +159,8 @@ static int fd_reopen(struct inode *inode, struct file *file)
     file->ops = &path_only_ops; /* until it is a whole file its close has nothing to do */
     if (!old || !old->ops)
         return -ENOENT;
+    if (stdio_is(old) && (old->flags & O_ACCMODE) != (file->flags & O_ACCMODE))
+        return -EACCES; /* a ring goes one way */
     /* A pipe's or ring's other end: the same object with the same state. */
     return file_share(file, old);
 }
@@ -239,7 +246,7 @@ static const struct entry process_entries[] = {
     {"mountinfo", S_IFREG | 0444, proc_mountinfo, NULL},
     {"limits", S_IFREG | 0444, proc_limits, NULL},
     {"cgroup", S_IFREG | 0444, proc_cgroup, NULL},
-    {"oom_score_adj", S_IFREG | 0644, proc_oom, NULL},
+    {"oom_score_adj", S_IFREG | 0444, proc_oom, NULL},
 };
 
 static int find_entry(const struct entry *entries, size_t count, const char *name, size_t len,

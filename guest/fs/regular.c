@@ -7,12 +7,35 @@
 
 #include <linux/fcntl.h>
 
+#include "../kernel/process.h"
 #include "../mm/heap.h"
 #include "../mm/page.h"
 #include "image.h"
 
 #define SIZE_MAX_FILE INT64_MAX
 #define PAGES_MAX     (1UL << 19) /* with content: 2 GiB */
+
+/* Frames of files that have, or had, a name in the tree: a memfd's count as any memory does. */
+static uint64_t frames_counted;
+
+static bool counts(const struct inode *inode)
+{
+    return inode->dev == DEV_ROOT || inode->counted > 0;
+}
+
+static void frame_drop(struct inode *inode, uint64_t index)
+{
+    page_put(inode->frames[index]);
+    inode->frames[index] = 0;
+    inode->frames_used--;
+    frames_counted -= counts(inode);
+}
+
+/* To a write, no memory is no space; to a touch of a mapping it is not. */
+static int no_space(int rc)
+{
+    return rc == -ENOMEM ? -ENOSPC : rc;
+}
 
 static paddr_t frame_of(const struct inode *inode, uint64_t index)
 {
@@ -75,25 +98,28 @@ static int room_for(struct inode *inode, uint64_t index)
     paddr_t *frames =
         heap_grow(inode->frames, inode->frames_room * sizeof(paddr_t), room * sizeof(paddr_t));
     if (!frames)
-        return -ENOSPC;
+        return -ENOMEM;
     inode->frames = frames;
     inode->frames_room = room;
     return 0;
 }
 
-/* The frame of a page for writing. */
+/* The frame of a page for writing; -ENOSPC at the limit of files, -ENOMEM, -EFBIG. */
 static int own_frame(struct inode *inode, uint64_t index, paddr_t *out)
 {
     int rc = room_for(inode, index);
     if (rc < 0)
         return rc;
     if (!inode->frames[index]) {
-        paddr_t pa = page_alloc(0);
+        bool full =
+            process.files_max && counts(inode) && frames_counted >= process.files_max >> PAGE_SHIFT;
+        paddr_t pa = full ? 0 : page_alloc(0);
         if (!pa)
-            return -ENOSPC;
+            return full ? -ENOSPC : -ENOMEM;
         read_page(inode, index, 0, page_ptr(pa), PAGE_SIZE);
         inode->frames[index] = pa;
         inode->frames_used++;
+        frames_counted += counts(inode);
     }
     *out = inode->frames[index];
     return 0;
@@ -123,7 +149,7 @@ static long regular_write(struct file *file, const void *from, size_t len, uint6
         done += part;
     }
     if (!done && len)
-        return rc;
+        return no_space(rc);
     *pos += done;
     inode->size = max_u64(inode->size, *pos);
     if (done)
@@ -134,12 +160,15 @@ static long regular_write(struct file *file, const void *from, size_t len, uint6
 static void drop_from(struct inode *inode, uint64_t index)
 {
     for (uint64_t i = index; i < inode->frames_room; i++) {
-        if (!inode->frames[i])
-            continue;
-        page_put(inode->frames[i]);
-        inode->frames[i] = 0;
-        inode->frames_used--;
+        if (inode->frames[i])
+            frame_drop(inode, i);
     }
+}
+
+void regular_free(struct inode *inode)
+{
+    drop_from(inode, 0);
+    heap_free(inode->frames);
 }
 
 int regular_resize(struct inode *inode, uint64_t size)
@@ -168,7 +197,7 @@ int regular_allocate(struct inode *inode, uint64_t from, uint64_t len)
         paddr_t pa;
         int rc = own_frame(inode, i, &pa);
         if (rc < 0)
-            return rc;
+            return no_space(rc);
     }
     return 0;
 }
@@ -181,7 +210,7 @@ int regular_punch(struct inode *inode, uint64_t from, uint64_t len)
         paddr_t pa;
         int rc = own_frame(inode, at >> PAGE_SHIFT, &pa);
         if (rc < 0)
-            return rc;
+            return no_space(rc);
         memset((uint8_t *)page_ptr(pa) + (at & PAGE_MASK), 0, part);
         at += part;
     }
@@ -230,7 +259,7 @@ static int regular_frame(struct file *file, uint64_t index, bool write, paddr_t 
     }
     int rc = own_frame(inode, index, out);
     if (rc < 0)
-        return rc == -ENOSPC ? -ENOMEM : rc;
+        return rc == -ENOSPC ? -ENXIO : rc; /* the limit of files: SIGBUS */
     page_get(*out);
     return 0;
 }

@@ -18,6 +18,9 @@ int regular_allocate(struct inode *inode, uint64_t from, uint64_t len);
 /** regular_punch(): a range inside the file reads as zero. */
 int regular_punch(struct inode *inode, uint64_t from, uint64_t len);
 
+/** regular_free(): gives its content in memory back. */
+void regular_free(struct inode *inode);
+
 /** regular_blocks(): how many blocks of 512 bytes its content takes. */
 uint64_t regular_blocks(const struct inode *inode);
 

@@ -153,6 +153,10 @@ static long statfs_out(const struct inode *inode, uint64_t at)
     if (inode->dev != DEV_PROC) {
         to.f_blocks = (long)page_count_total();
         to.f_bfree = to.f_bavail = (long)page_count_free();
+        if (process.files_max && inode->dev == DEV_ROOT) {
+            to.f_blocks = (long)min_u64((uint64_t)to.f_blocks, process.files_max >> PAGE_SHIFT);
+            to.f_bfree = to.f_bavail = (long)min_u64((uint64_t)to.f_bfree, (uint64_t)to.f_blocks);
+        }
         to.f_files = to.f_ffree = 1 << 20;
     }
     to.f_namelen = NAME_BYTES;

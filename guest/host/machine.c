@@ -77,6 +77,21 @@ uint64_t arch_tsc(void)
     return __rdtsc();
 }
 
+/* The host's vDSO would tell the host's time. */
+uint64_t arch_vdso_map(uint64_t va)
+{
+    (void)va;
+    return 0;
+}
+
+void arch_vdso_time(uint64_t tsc, uint64_t mono_ns, uint64_t real_offset, uint64_t ns_per_tick)
+{
+    (void)tsc;
+    (void)mono_ns;
+    (void)real_offset;
+    (void)ns_per_tick;
+}
+
 void arch_idle(uint64_t until_tsc)
 {
     machine_drain();

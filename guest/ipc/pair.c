@@ -148,6 +148,9 @@ static unsigned pair_poll(struct file *file)
 {
     struct side *in = mine(file), *out = other(file);
     bool stream = pair_of(file)->kind == KIND_STREAM;
+    if (pair_of(file)->alone) /* never connected, unix_poll() */
+        return POLLOUT | POLLWRNORM | (pair_of(file)->kind == KIND_DGRAM ? 0U : POLLHUP) |
+               (in->no_read ? POLLIN | POLLRDNORM | POLLRDHUP : 0U);
     bool gone = !out->open && pair_of(file)->kind != KIND_DGRAM;
     bool end = gone || in->no_read || out->no_write;
     unsigned ready = 0;

@@ -8,6 +8,11 @@
 /** stdio_open(): makes descriptors 0, 1, 2; kinds are st_mode of what they are on the host. */
 int stdio_open(const uint32_t kinds[3]);
 
+struct file;
+
+/** stdio_is(): whether a file is one of them. */
+bool stdio_is(const struct file *file);
+
 /** stdio_poll(): looks whether a ring has moved and wakes who waits. */
 void stdio_poll(void);
 

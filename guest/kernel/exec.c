@@ -2,8 +2,8 @@
 /*
  * ELF files as the System V ABI and Linux load them: static, static-pie, and dynamic with an
  * interpreter, or scripts that name one in
- * "#!". The stack holds arguments, environment and the auxiliary vector. There is no vDSO: libc
- * then uses system calls for clocks, and they are calls into this kernel.
+ * "#!". The stack holds arguments, environment and the auxiliary vector. Above the stack lies the
+ * vDSO, by which libc reads the clocks.
  */
 #include "exec.h"
 
@@ -207,6 +207,9 @@ static void aux(uint64_t type, uint64_t value)
 static void fill_aux(const struct object *program, const struct object *interpreter,
                      uint64_t random, uint64_t platform, uint64_t name)
 {
+    uint64_t vdso = arch_vdso_map(SPACE_TOP + PAGE_SIZE);
+    if (vdso)
+        aux(AT_SYSINFO_EHDR, vdso);
     aux(AT_HWCAP, HWCAP_X86_64);
     aux(AT_PAGESZ, PAGE_SIZE);
     aux(AT_CLKTCK, 100);

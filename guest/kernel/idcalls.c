@@ -14,7 +14,8 @@
 #include "random.h"
 #include "thread.h"
 
-#define LIMITS 16
+#define LIMITS      16
+#define SIGNALS_MAX 1024UL
 
 static uint64_t soft_limits[LIMITS], hard_limits[LIMITS];
 static bool limits_set;
@@ -221,7 +222,9 @@ static void limits_init(void)
     for (int i = 0; i < LIMITS; i++)
         soft_limits[i] = hard_limits[i] = UINT64_MAX;
     soft_limits[RLIMIT_STACK] = process.stack_bytes;
-    soft_limits[RLIMIT_CORE] = hard_limits[RLIMIT_CORE] = 0;
+    soft_limits[RLIMIT_CORE] = hard_limits[RLIMIT_CORE] = 1; /* as the jail has it */
+    soft_limits[RLIMIT_MEMLOCK] = hard_limits[RLIMIT_MEMLOCK] = PROCESS_MEMLOCK;
+    soft_limits[RLIMIT_SIGPENDING] = hard_limits[RLIMIT_SIGPENDING] = SIGNALS_MAX;
     soft_limits[RLIMIT_NOFILE] = hard_limits[RLIMIT_NOFILE] = process.open_max;
     soft_limits[RLIMIT_MSGQUEUE] = hard_limits[RLIMIT_MSGQUEUE] = 0;
     soft_limits[RLIMIT_NICE] = hard_limits[RLIMIT_NICE] = 0;
@@ -243,7 +246,7 @@ static long limit_call(uint64_t which, uint64_t new_at, uint64_t old_at)
             return -EFAULT;
         if (new[0] > new[1])
             return -EINVAL;
-        if (new[1] > hard_limits[which])
+        if (new[1] > hard_limits[which] || which == RLIMIT_CORE)
             return -EPERM;
         soft_limits[which] = new[0];
         hard_limits[which] = new[1];
@@ -309,10 +312,8 @@ long sys_getrandom(const uint64_t a[6])
 
 long sys_personality(const uint64_t a[6])
 {
-    uint32_t old = process.personality;
-    if ((uint32_t)a[0] != UINT32_MAX)
-        process.personality = (uint32_t)a[0];
-    return old;
+    /* none but PER_LINUX, as the jail has it */
+    return (uint32_t)a[0] != UINT32_MAX && a[0] != 0 ? -EPERM : 0;
 }
 
 long sys_sethostname(const uint64_t a[6])

@@ -188,6 +188,8 @@ static void copy_boot(const struct vm_boot *boot)
     process.uid = boot->uid;
     process.gid = boot->gid;
     process.open_max = boot->open_max;
+    process.threads_max = boot->threads_max;
+    process.files_max = boot->files_max;
     process.umask = 022;
     process.dumpable = true;
     process.trace = boot->flags & VM_FLAG_TRACE;

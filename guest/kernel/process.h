@@ -7,12 +7,16 @@
 
 #define PROCESS_PID 2 /* as in the jail tier, where 1 is the sandbox's own first process */
 
+#define PROCESS_MEMLOCK (8UL << 20) /* RLIMIT_MEMLOCK: Linux's own default */
+
 struct dentry;
 
 struct process {
     uint32_t uid, gid;
     uint32_t umask;
     uint32_t open_max;
+    uint64_t threads_max;
+    uint64_t files_max; /* bytes that files in memory may take; 0: no limit */
     struct dentry *cwd;
     struct dentry *exe;
     char hostname[65];
@@ -27,7 +31,6 @@ struct process {
     size_t auxv_count;
     bool trace;
     bool dumpable;
-    uint32_t personality;
 };
 
 extern struct process process;

@@ -26,7 +26,8 @@ static long spawn(const struct spawn *want)
     if (want->flags & CLONE_THREAD &&
         (want->flags & (CLONE_VM | CLONE_SIGHAND)) != (CLONE_VM | CLONE_SIGHAND))
         return -EINVAL;
-    if ((want->flags & THREAD_FLAGS) != THREAD_FLAGS || thread_count() >= THREADS_MAX)
+    uint64_t most = process.threads_max ? min_u64(process.threads_max, THREADS_MAX) : THREADS_MAX;
+    if ((want->flags & THREAD_FLAGS) != THREAD_FLAGS || (uint64_t)thread_count() >= most)
         return -EAGAIN;
     struct regs regs = *current->regs;
     regs.rax = 0;

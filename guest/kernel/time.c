@@ -19,6 +19,7 @@ void time_init(uint64_t tsc, uint64_t mono_ns, uint64_t real_ns, uint64_t hz)
     base.real_offset = (int64_t)(real_ns - mono_ns);
     base.hz = hz;
     base.ns_per_tick = (NS_PER_S << 32) / hz;
+    arch_vdso_time(tsc, mono_ns, (uint64_t)base.real_offset, base.ns_per_tick);
 }
 
 uint64_t time_mono_ns(void)

@@ -65,7 +65,7 @@ long sys_mmap(const uint64_t a[6])
     struct file *file = anonymous ? NULL : fd_get((int)a[4]);
     int rc = anonymous ? 0 : check_file(file, prot, kind);
     if (rc == 0 && flags & MAP_HUGETLB)
-        rc = anonymous ? -ENOMEM : -EINVAL;
+        rc = anonymous ? -EPERM : -EINVAL; /* as the jail has it */
     /* What could never be filled is refused at once; less is given as it is touched. */
     if (rc == 0 && anonymous && prot & PROT_WRITE && !(flags & MAP_NORESERVE) &&
         len > page_count_total() * PAGE_SIZE)
@@ -275,6 +275,8 @@ static long lock_range(const uint64_t a[6])
     uint64_t end = 0;
     uint64_t start = page_down(a[0]);
     int rc = range(start, a[1] + (a[0] - start), &end);
+    if (rc == 0 && process.uid && end - start > PROCESS_MEMLOCK)
+        rc = -ENOMEM;
     return rc < 0 ? rc : space_populate(start, end);
 }
 

@@ -36,12 +36,15 @@ static int add_args(struct jail_plan *plan, const struct function_spec *spec,
                     const struct function_place *place, struct err *err)
 {
     static __thread struct jail_plan before; /* 50 KiB */
-    char mem[32], user[32];
-    const char *words[] = {MONITOR_TARGET, "--image", DISK_TARGET, "--mem",   mem,
-                           "--user",       user,      "--cwd",     before.cwd};
+    char mem[32], user[32], pids[32], tmp[32];
+    const char *words[] = {MONITOR_TARGET, "--image", DISK_TARGET, "--mem",    mem,
+                           "--user",       user,      "--cwd",     before.cwd, "--pids",
+                           pids,           "--tmp",   tmp};
     int rc = 0;
     before = *plan;
     snprintf(mem, sizeof(mem), "%" PRIu64, spec->limits.mem_bytes);
+    snprintf(pids, sizeof(pids), "%" PRIu32, spec->limits.pids_max);
+    snprintf(tmp, sizeof(tmp), "%" PRIu64, spec->limits.tmp_bytes);
     snprintf(user, sizeof(user), "%" PRIu32 ":%" PRIu32, plan->uid, plan->gid);
     memset(&plan->args, 0, sizeof(plan->args));
     for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(words[0]); i++)

@@ -35,7 +35,7 @@ extern char **environ;
 
 struct options {
     const char *kvm, *image, *cwd;
-    uint64_t ram_bytes, deadline_ns;
+    uint64_t ram_bytes, deadline_ns, threads_max, files_max;
     uint32_t uid, gid;
     bool trace, stages, probe;
     char **args;
@@ -53,7 +53,7 @@ static void say(const char *text)
 
 static const char usage[] =
     "usage: skerry-vmm [--kvm PATH] [--image FILE] [--mem BYTES] [--cwd DIR] [--user UID:GID] "
-    "[--deadline-ms N] [--trace] [--stages] -- PROGRAM [ARG...]";
+    "[--pids N] [--tmp BYTES] [--deadline-ms N] [--trace] [--stages] -- PROGRAM [ARG...]";
 
 static int parse(int argc, char **argv, struct options *out, struct err *err)
 {
@@ -62,7 +62,8 @@ static int parse(int argc, char **argv, struct options *out, struct err *err)
         {"mem", required_argument, NULL, 'm'},  {"cwd", required_argument, NULL, 'c'},
         {"user", required_argument, NULL, 'u'}, {"deadline-ms", required_argument, NULL, 'd'},
         {"trace", no_argument, NULL, 't'},      {"stages", no_argument, NULL, 's'},
-        {"probe", no_argument, NULL, 'p'},      {NULL, 0, NULL, 0}};
+        {"probe", no_argument, NULL, 'p'},      {"pids", required_argument, NULL, 'n'},
+        {"tmp", required_argument, NULL, 'f'},  {NULL, 0, NULL, 0}};
     *out = (struct options){
         .kvm = "/dev/kvm", .cwd = "/", .ram_bytes = RAM_DEFAULT, .uid = getuid(), .gid = getgid()};
     int option;
@@ -83,6 +84,12 @@ static int parse(int argc, char **argv, struct options *out, struct err *err)
             break;
         case 'd':
             out->deadline_ns = strtoull(optarg, NULL, 10) * NS_PER_MS;
+            break;
+        case 'n':
+            out->threads_max = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            out->files_max = strtoull(optarg, NULL, 10);
             break;
         case 't':
             out->trace = true;
@@ -145,6 +152,8 @@ static int describe_boot(const struct options *options, struct vm_boot *boot, ch
                              .stack_bytes = STACK_BYTES,
                              .uid = options->uid,
                              .gid = options->gid,
+                             .threads_max = options->threads_max,
+                             .files_max = options->files_max,
                              .open_max = (uint32_t)files.rlim_cur};
     const char *program = options->arg_count > 0 ? options->args[0] : "";
     if (options->image == NULL && strrchr(program, '/') != NULL)

@@ -164,6 +164,42 @@ END
     [ "$output" = "4950 file 100000" ]
 }
 
+@test "static and dynamic programs of glibc and musl" {
+    local cc flags number=0
+    for cc in gcc musl-gcc; do
+        for flags in -static "-static-pie -fPIE" "-pie -fPIE"; do
+            number=$((number + 1))
+            root=$BATS_TEST_TMPDIR/root-$number
+            mkdir -p "$root/lib64" "$root/lib"
+            # shellcheck disable=SC2086 # words
+            "$cc" -O1 $flags -o "$root/everyday" "$SRC/tests/vm/everyday.c" -pthread
+            cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
+            cp -L /lib/ld-musl-x86_64.so.1 "$root/lib/"
+            [ "$cc $flags" != "gcc -pie -fPIE" ] || linked "$root/everyday"
+            mkfs.erofs "$BATS_TEST_TMPDIR/$number.erofs" "$root" >/dev/null 2>&1
+            run env -i HOME=/h "$BUILD/src/vm/skerry-vmm" --deadline-ms 60000 --image "$BATS_TEST_TMPDIR/$number.erofs" \
+                -- /everyday word </dev/null
+            echo "$cc $flags: $status $output"
+            [ "$status" -eq 3 ]
+            [ "$output" = "2 word /h 45 0.333 1 1" ]
+        done
+    done
+}
+
+@test "the clocks are read from the vDSO, without a call" {
+    gcc -O1 -static -o "$BATS_TEST_TMPDIR/everyday" "$SRC/tests/vm/everyday.c" -pthread
+    run --separate-stderr "$BUILD/src/vm/skerry-vmm" --stages --deadline-ms 60000 -- "$BATS_TEST_TMPDIR/everyday" clocks </dev/null
+    [ "$output" = "1 0 1" ]
+    [[ $stderr =~ calls\ ([0-9]+), ]]
+    [ "${BASH_REMATCH[1]}" -lt 1000 ]
+}
+
+@test "openssl speed" {
+    run guest openssl speed -seconds 1 -bytes 1024 sha256 </dev/null
+    [ "$status" -eq 0 ]
+    [[ $output == *sha256* ]]
+}
+
 @test "a script runs by the interpreter that it names" {
     mkdir "$BATS_TEST_TMPDIR/root"
     mkdir "$BATS_TEST_TMPDIR/root/bin"

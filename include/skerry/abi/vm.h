@@ -84,6 +84,8 @@ struct vm_boot {
     char hostname[64];      /* with its NUL */
     char program[256];      /* path of the program; "" with program_bytes: argv[0] */
     char cwd[256];          /* absolute */
+    uint64_t threads_max;   /* 0: as many as memory allows */
+    uint64_t files_max;     /* bytes that files in memory may take; 0: as many as there are */
 };
 
 /* One producer, one consumer; data is `size` bytes (a power of two) at `data_gpa` (fixed). The

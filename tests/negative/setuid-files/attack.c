@@ -54,6 +54,10 @@ void attack(void)
             execute(path);
             _exit(1);
         }
+        if (child < 0) {
+            blocked("%s: fork: %s", path, strerror(errno));
+            continue;
+        }
         int status = 0;
         waitpid(child, &status, 0);
         /* The executed copy has a count of its own; its exit status tells. */
