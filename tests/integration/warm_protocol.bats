@@ -16,7 +16,8 @@ setup() {
     STATE=$BATS_TEST_TMPDIR/s
     : >"$BATS_TEST_TMPDIR/out"
     "$bin/skerryd" --state "$STATE" --listen 127.0.0.1:0 >"$BATS_TEST_TMPDIR/out" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
-    DAEMON=$!
+    DAEMON=$! # for the teardown
+    export DAEMON
     daemon_serves
 }
 
