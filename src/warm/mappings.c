@@ -191,7 +191,8 @@ static void add_touched(uint64_t start, uint64_t end)
     const struct mapping *in = &builder.mappings[builder.head.mapping_count - 1];
     uint32_t count = builder.head.touched_count;
     struct range *last = count > 0 ? &builder.touched[count - 1] : NULL;
-    if (last && last->start >= in->start && start - (last->start + last->bytes) <= TOUCHED_GAP)
+    uint64_t gap = in->kind == MAPPING_PAGES ? 0 : TOUCHED_GAP;
+    if (last && last->start >= in->start && start - (last->start + last->bytes) <= gap)
         last->bytes = end - last->start;
     else
         builder_add_range(builder.touched, &builder.head.touched_count, TOUCHED_MAX, start,
@@ -215,6 +216,7 @@ static void add_file_part(const struct region *region, uint32_t file, uint64_t s
     }
 }
 
+/* As the program left it. What it wrote once it will write again. */
 static void add_pages_part(const struct region *region, uint64_t start, uint64_t end)
 {
     struct mapping *out = add_mapping(region, start, end, MAPPING_PAGES);
@@ -222,6 +224,12 @@ static void add_pages_part(const struct region *region, uint64_t start, uint64_t
     builder.page_bytes += end - start;
     if (!(region->prot & PROT_READ))
         raw3(SYS_mprotect, start, end - start, PROT_READ);
+    uint64_t next;
+    for (enum page_kind kind; start < end; start = next) {
+        next = same_pages(start, end, &kind);
+        if (kind == PAGE_WRITTEN)
+            add_touched(start, next);
+    }
 }
 
 /* The end of a piece of written pages, small gaps included; *start moves to its begin. */

@@ -210,6 +210,16 @@ static void advise(const struct mapping *at)
     }
 }
 
+/* Without a fault for each page; what the program wrote it gets a copy of. An old kernel (5.14 is the
+ * first that can) lets it fault. */
+static void populate(const struct head *head, const struct range *touched)
+{
+    const struct mapping *in = snapshot_mapping(head, touched->start, touched->bytes);
+    int writes = in->kind == MAPPING_PAGES && (in->prot & PROT_WRITE);
+    raw3(SYS_madvise, touched->start, touched->bytes,
+         writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+}
+
 static void finish_memory(const struct head *head)
 {
     struct tables tables = snapshot_tables(head);
@@ -222,7 +232,7 @@ static void finish_memory(const struct head *head)
             advise(at);
     }
     for (uint32_t i = 0; i < head->touched_count; i++)
-        raw3(SYS_madvise, tables.touched[i].start, tables.touched[i].bytes, MADV_POPULATE_READ);
+        populate(head, &tables.touched[i]);
 }
 
 static void open_all(const struct head *head)

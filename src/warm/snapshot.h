@@ -144,6 +144,9 @@ struct tables snapshot_tables(const struct head *head);
 /* Bytes of head and tables, in whole pages. Pure; the counts must be within their bounds. */
 uint64_t snapshot_head_bytes(const struct head *head);
 
+/* The mapping that holds all of a range, or NULL. Pure; the mappings must be in order. */
+const struct mapping *snapshot_mapping(const struct head *head, uint64_t start, uint64_t bytes);
+
 /*
  * Whether a snapshot of file_bytes can be brought back; data holds its first data_bytes, which
  * begin at an address of 8. NULL, or a sentence without its end that says what is wrong. Pure.

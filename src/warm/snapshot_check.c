@@ -45,8 +45,7 @@ static int in_pages(uint64_t value)
     return value % PAGE == 0;
 }
 
-/* The mapping that holds all of the range, or NULL. */
-static const struct mapping *mapping_of(const struct head *head, uint64_t start, uint64_t bytes)
+const struct mapping *snapshot_mapping(const struct head *head, uint64_t start, uint64_t bytes)
 {
     const struct mapping *at = snapshot_tables(head).mappings;
     uint32_t low = 0, high = head->mapping_count;
@@ -64,7 +63,7 @@ static const struct mapping *mapping_of(const struct head *head, uint64_t start,
 
 static int is_memory(const struct head *head, uint64_t start, uint64_t bytes)
 {
-    const struct mapping *in = mapping_of(head, start, bytes);
+    const struct mapping *in = snapshot_mapping(head, start, bytes);
     return in != NULL && (in->prot & PROT_READ) && (in->prot & PROT_WRITE);
 }
 
@@ -135,7 +134,7 @@ static const char *check_content(const struct head *head, uint64_t file_bytes)
         if (!in_pages(at->start) || !in_pages(at->bytes) || at->bytes == 0 || at->bytes > left ||
             at->start < end)
             return "the snapshot has content that is not there";
-        const struct mapping *into = mapping_of(head, at->start, at->bytes);
+        const struct mapping *into = snapshot_mapping(head, at->start, at->bytes);
         if (into == NULL || !is_anonymous(into->kind))
             return "the snapshot has content for no mapping";
         left -= at->bytes;
@@ -144,7 +143,7 @@ static const char *check_content(const struct head *head, uint64_t file_bytes)
     for (uint32_t i = 0; i < head->touched_count; i++) {
         const struct range *at = &tables.touched[i];
         if (!in_pages(at->start) || !in_pages(at->bytes) || at->bytes == 0 ||
-            mapping_of(head, at->start, at->bytes) == NULL)
+            snapshot_mapping(head, at->start, at->bytes) == NULL)
             return "the snapshot has pages in use that it has not";
     }
     return NULL;

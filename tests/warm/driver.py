@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 
-WARM = os.environ.get("SKERRY_WARM_BINARY") or os.path.join(os.environ.get("BUILD", "build"), "src/warm/skerry-warm")
+SRC = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+WARM = os.path.join(os.environ.get("BUILD", "build"), "src/warm/skerry-warm")
 MAGIC = 0x6D726177
 READY, MADE, REFUSED, REQUEST = 1, 2, 3, 4
 SEALS = 0xF
@@ -127,9 +129,18 @@ def read_all(fd):
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def private_places():
-    """A mount namespace with a /tmp of its own and, where it may, processes of its own: as a sandbox has."""
-    os.unshare(os.CLONE_NEWNS) if hasattr(os, "unshare") else None
+def in_private_places():
+    """Goes on where /tmp and the processes are the caller's own, as in a sandbox. What may lie below /tmp is seen
+    below /mnt."""
+    if os.environ.get("WARM_PRIVATE") == "1":
+        return
+    build = os.path.abspath(os.environ.get("BUILD", os.path.join(SRC, "build")))
+    script = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/src /mnt/build && mount --bind "$1" /mnt/src &&
+                mount --bind "$2" /mnt/build && mount -t tmpfs tmpfs /tmp && shift 2 && cd / && exec "$@" """
+    os.environ.update(WARM_PRIVATE="1", BUILD="/mnt/build", SRC="/mnt/src")
+    script_path = os.path.join("/mnt/src", os.path.relpath(os.path.realpath(sys.argv[0]), SRC))
+    os.execvp("unshare", ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script,
+                          "sh", SRC, build, sys.executable, script_path, *sys.argv[1:]])
 
 
 def now_us():
