@@ -7,10 +7,13 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import time
 
 SRC = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-WARM = os.path.join(os.environ.get("BUILD", "build"), "src/warm/skerry-warm")
+BUILD = os.environ.get("BUILD", os.path.join(SRC, "build"))
+WARM = os.path.join(os.path.abspath(BUILD), "src/warm/skerry-warm")
+PLACE = "/mnt/place"  # for files of a test: read by restored programs, so not below /tmp
 MAGIC = 0x6D726177
 READY, MADE, REFUSED, REQUEST = 1, 2, 3, 4
 SEALS = 0xF
@@ -63,13 +66,13 @@ class Process:
             return None, ""
         magic, kind = struct.unpack_from("=II", message)
         assert magic == MAGIC, message
-        return kind, message[8:].split(b"\0")[0].decode()
+        return kind, message[8:].split(b"\0")[0].decode(errors="replace")
+
+    def send(self, message, fds):
+        self.near.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
 
     def request(self, env, fds):
-        strings = b"".join(f"{name}={value}".encode() + b"\0" for name, value in env.items())
-        head = struct.pack("=IIII", MAGIC, REQUEST, len(env), len(strings))
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-        self.near.sendmsg([head + strings], rights)
+        self.send(request_bytes(env), fds)
 
     def wait(self):
         """The wait status, as waitpid gives it."""
@@ -78,8 +81,16 @@ class Process:
         return status
 
 
+def request_bytes(env, count=None):
+    """The message of a request; count: what it says of its strings, if that is not so."""
+    strings = b"".join(f"{name}={value}".encode() + b"\0" for name, value in env.items())
+    return struct.pack("=IIII", MAGIC, REQUEST, len(env) if count is None else count, len(strings)) + strings
+
+
 def make(args, env=None, before=None):
     """A sealed snapshot of a program at its first read; Refused when there can be none."""
+    for name in os.listdir("/tmp"):  # ours alone (in_private_places)
+        os.unlink(os.path.join("/tmp", name))
     snapshot = os.memfd_create("snapshot", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     process = Process("make", args, snapshot, env, before)
     kind, reason = process.hear()
@@ -134,13 +145,15 @@ def in_private_places():
     below /mnt."""
     if os.environ.get("WARM_PRIVATE") == "1":
         return
-    build = os.path.abspath(os.environ.get("BUILD", os.path.join(SRC, "build")))
-    script = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/src /mnt/build && mount --bind "$1" /mnt/src &&
-                mount --bind "$2" /mnt/build && mount -t tmpfs tmpfs /tmp && shift 2 && cd / && exec "$@" """
+    build = os.path.abspath(BUILD)
+    place = tempfile.mkdtemp(prefix="warm-place.", dir=build)
+    script = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/src /mnt/build /mnt/place && mount --bind "$1" /mnt/src &&
+                mount --bind "$2" /mnt/build && mount --bind "$3" /mnt/place &&
+                mount -t tmpfs tmpfs /tmp && place=$3 && shift 3 && cd / && "$@"; status=$?; umount /mnt/place; rm -r "/mnt/build/${place##*/}"; exit $status"""
     os.environ.update(WARM_PRIVATE="1", BUILD="/mnt/build", SRC="/mnt/src")
     script_path = os.path.join("/mnt/src", os.path.relpath(os.path.realpath(sys.argv[0]), SRC))
     os.execvp("unshare", ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script,
-                          "sh", SRC, build, sys.executable, script_path, *sys.argv[1:]])
+                          "sh", SRC, build, place, sys.executable, script_path, *sys.argv[1:]])
 
 
 def now_us():
