@@ -83,12 +83,10 @@ static int is_sound_mapping(const struct head *head, const struct mapping *at, u
     case MAPPING_ANONYMOUS:
     case MAPPING_STACK:
         return at->offset == 0;
-    case MAPPING_FILE_SHARED:
-        if (at->prot & PROT_WRITE)
-            return 0;
-        /* fall through */
     case MAPPING_FILE:
-        return at->file < head->file_count && at->offset <= (UINT64_C(1) << 62);
+    case MAPPING_FILE_SHARED:
+        return at->file < head->file_count && at->offset <= (UINT64_C(1) << 62) &&
+               (at->kind == MAPPING_FILE || !(at->prot & PROT_WRITE));
     case MAPPING_PAGES:
         return at->offset >= head->head_bytes && bytes <= file_bytes &&
                at->offset <= file_bytes - bytes;
