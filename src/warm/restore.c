@@ -210,8 +210,8 @@ static void advise(const struct mapping *at)
     }
 }
 
-/* Without a fault for each page; what the program wrote it gets a copy of. An old kernel (5.14 is the
- * first that can) lets it fault. */
+/* Without a fault for each page; what the program wrote it gets a copy of. An old kernel (5.14 is
+ * the first that can) lets it fault. */
 static void populate(const struct head *head, const struct range *touched)
 {
     const struct mapping *in = snapshot_mapping(head, touched->start, touched->bytes);
