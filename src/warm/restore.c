@@ -133,14 +133,29 @@ static int is_anonymous(const struct mapping *mapping)
     return mapping->kind == MAPPING_ANONYMOUS || mapping->kind == MAPPING_STACK;
 }
 
-static void map_one(const struct mapping *at, long file)
+/* Whether pages are copied into it; *next is the first copy that is not before it. */
+static int has_content(const struct head *head, const struct mapping *at, uint32_t *next)
+{
+    const struct range *copies = snapshot_tables(head).copies;
+    while (*next < head->copy_count && copies[*next].start < at->start)
+        (*next)++;
+    return *next < head->copy_count && copies[*next].start < at->end;
+}
+
+static int is_writable(const struct mapping *at)
+{
+    return (at->prot & (PROT_READ | PROT_WRITE)) == (PROT_READ | PROT_WRITE);
+}
+
+static void map_one(const struct mapping *at, long file, int content)
 {
     uint32_t prot = at->prot;
     long flags = MAP_FIXED_NOREPLACE | MAP_PRIVATE, fd = file;
     if (is_anonymous(at)) {
         flags |= MAP_ANONYMOUS;
         flags |= at->kind == MAPPING_STACK ? MAP_GROWSDOWN : 0;
-        prot |= PROT_READ | PROT_WRITE; /* until it has its content */
+        if (content && !is_writable(at))
+            prot = PROT_READ | PROT_WRITE; /* until it has it; never executable meanwhile */
         fd = -1;
     } else if (at->kind == MAPPING_PAGES) {
         fd = self.snapshot;
@@ -149,8 +164,6 @@ static void map_one(const struct mapping *at, long file)
     }
     if (at->advice & ADVICE_NO_RESERVE)
         flags |= MAP_NORESERVE;
-    if (is_anonymous(at) && !(at->prot & PROT_WRITE))
-        prot &= ~(uint32_t)PROT_EXEC; /* never both, not even for a moment */
     must("memory of the snapshot cannot be mapped",
          raw6(SYS_mmap, (long)at->start, (long)(at->end - at->start), prot, flags, fd,
               (long)at->offset));
@@ -159,7 +172,7 @@ static void map_one(const struct mapping *at, long file)
 static void map_all(const struct head *head)
 {
     const struct mapping *mappings = snapshot_tables(head).mappings;
-    uint32_t open = NO_FILE;
+    uint32_t open = NO_FILE, next_copy = 0;
     long fd = -1;
     for (uint32_t i = 0; i < head->mapping_count; i++) {
         const struct mapping *at = &mappings[i];
@@ -170,7 +183,7 @@ static void map_all(const struct head *head)
             fd = open_stored(head, at->file, O_RDONLY);
             open = at->file;
         }
-        map_one(at, fd);
+        map_one(at, fd, has_content(head, at, &next_copy));
     }
     if (open != NO_FILE)
         raw1(SYS_close, fd);
@@ -223,9 +236,10 @@ static void populate(const struct head *head, const struct range *touched)
 static void finish_memory(const struct head *head)
 {
     struct tables tables = snapshot_tables(head);
+    uint32_t next_copy = 0;
     for (uint32_t i = 0; i < head->mapping_count; i++) {
         const struct mapping *at = &tables.mappings[i];
-        if (is_anonymous(at) && (at->prot & (PROT_READ | PROT_WRITE)) != (PROT_READ | PROT_WRITE))
+        if (is_anonymous(at) && !is_writable(at) && has_content(head, at, &next_copy))
             must("memory cannot be protected",
                  raw3(SYS_mprotect, at->start, at->end - at->start, at->prot));
         if (at->advice)
