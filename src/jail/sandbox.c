@@ -127,8 +127,6 @@ static int program_main(void *arg)
         slot_leave(127);
     }
     int fds[3];
-    if (zygote.warm_program >= 0) /* the zygote's, for programs that are brought back */
-        raw1(SYS_personality, 0);
     struct start_header header = slot_take(slot, fds);
     append_environment(slot, &header);
     /* received numbers are above 2, these three are open here */

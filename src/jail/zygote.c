@@ -22,7 +22,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -100,9 +99,8 @@ static void prepare_program(void)
 }
 
 /*
- * What warm programs need beside their own: the memory for the snapshot, and, where skerry-warm
- * starts them, its arguments and addresses that are the same at every start (the kernel's own pages
- * must lie where the snapshot has them; skerry-warm places all else at random).
+ * What warm programs need beside their own: the memory for the snapshot, and the arguments of
+ * skerry-warm where it starts them.
  */
 static int prepare_warm(struct err *err)
 {
@@ -118,8 +116,6 @@ static int prepare_warm(struct err *err)
     zygote.warm_args[count++] = zygote.program;
     for (uint32_t i = 1; zygote.args[i] != NULL; i++)
         zygote.warm_args[count++] = zygote.args[i];
-    if (personality(ADDR_NO_RANDOMIZE) < 0)
-        return err_set(err, errno, "fix the addresses of warm programs:");
     return 0;
 }
 
