@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Assembled by hand: eleven calls, and three arguments looked at. ioctl may name the guest's CPU
- * alone and do four things to it; a signal may be sent to the own process alone, to end as the
- * guest's program did.
+ * Assembled by hand: nine calls, and two arguments looked at. ioctl may name the guest's CPU alone
+ * and do four things to it; a signal may be sent to the own process alone, to end as the guest's
+ * program did.
  */
 #include "vm/filter.h"
 
@@ -13,7 +13,6 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,8 +26,6 @@ static const struct vm_grant grants[] = {
     {SYS_rt_sigreturn, "return from the tick's handler"},
     {SYS_clock_gettime, "the deadline, where the vDSO cannot answer"},
     {SYS_kill, "end by the signal that ended the program; only itself"},
-    {SYS_mincore, "which memory of an idle guest the host has"},
-    {SYS_madvise, "give it back; no other advice"},
     {SYS_exit_group, "the end"},
 };
 #define GRANT_COUNT (sizeof(grants) / sizeof(grants[0]))
@@ -100,14 +97,8 @@ static void assemble(struct assembler *as, int vcpu)
     load(as, ARG(0));
     kill_unless(as, (uint32_t)getpid());
     end_call(as, block, SECCOMP_RET_ALLOW);
-    block = begin_call(as, SYS_madvise);
-    load(as, ARG(2));
-    allow_if(as, MADV_DONTNEED);
-    allow_if(as, MADV_NOHUGEPAGE);
-    end_call(as, block, SECCOMP_RET_KILL_PROCESS);
     for (unsigned int i = 0; i < GRANT_COUNT; i++) {
-        if (grants[i].number != SYS_ioctl && grants[i].number != SYS_kill &&
-            grants[i].number != SYS_madvise)
+        if (grants[i].number != SYS_ioctl && grants[i].number != SYS_kill)
             allow_if(as, (uint32_t)grants[i].number);
     }
     emit(as, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);

@@ -25,9 +25,8 @@ struct machine {
     uint64_t tsc_shift;   /* guest's time stamp counter less the machine's */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     uint64_t exits, bells, ticks;
-    uint64_t trimmed_ticks; /* ticks when memory was given back last; 0: never */
-    uint64_t stuck_rip;     /* where the last tick found the guest ... */
-    uint64_t stuck_ticks;   /* ... and how many before it found it there */
+    uint64_t stuck_rip;   /* where the last tick found the guest ... */
+    uint64_t stuck_ticks; /* ... and how many before it found it there */
 };
 
 enum verdict_kind {

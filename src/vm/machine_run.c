@@ -19,11 +19,8 @@
 #include "base/clock.h"
 #include "vm/machine.h"
 #include "vm/tick.h"
-#include "vm/trim.h"
 
-#define STUCK_TICKS 100u             /* at the same instruction: said in the report of a deadline */
-#define IDLE_NS     (50 * NS_PER_MS) /* of waiting, after which memory is given back ... */
-#define BUSY_TICKS  100u             /* ... and of running, before it is given back again */
+#define STUCK_TICKS 100u /* at the same instruction: said in the report of a deadline */
 
 static struct verdict verdict_of(enum verdict_kind kind, uint32_t value, const char *text)
 {
@@ -76,22 +73,6 @@ static struct verdict guest_exit(struct machine *machine)
     return verdict_of(VERDICT_BROKE, 0, "the guest ended without saying how");
 }
 
-/* ppoll; a wait that lasts gives back the memory that is not in use. */
-static void wait_idle(struct machine *machine, struct pollfd *in, uint64_t wait_ns)
-{
-    const struct timespec idle = {0, IDLE_NS};
-    bool trim = machine->trimmed_ticks == 0 || machine->ticks - machine->trimmed_ticks > BUSY_TICKS;
-    if (trim && wait_ns > 2 * IDLE_NS) {
-        if (ppoll(in, 1, &idle, NULL) != 0)
-            return;
-        trim_zeroes(&machine->memory);
-        machine->trimmed_ticks = machine->ticks + 1;
-        wait_ns -= wait_ns == UINT64_MAX ? 0 : IDLE_NS;
-    }
-    struct timespec timeout = {(time_t)(wait_ns / NS_PER_SEC), (long)(wait_ns % NS_PER_SEC)};
-    ppoll(in, 1, wait_ns == UINT64_MAX ? NULL : &timeout, NULL);
-}
-
 /* Waits for stdin, for room in stdout, or until the guest's time; the timer is off meanwhile. */
 static void wait_for_events(struct machine *machine, bool stdin_wanted)
 {
@@ -107,9 +88,10 @@ static void wait_for_events(struct machine *machine, bool stdin_wanted)
         uint64_t left = machine->deadline_ns > mono ? machine->deadline_ns - mono : 0;
         wait_ns = left < wait_ns ? left : wait_ns;
     }
+    struct timespec timeout = {(time_t)(wait_ns / NS_PER_SEC), (long)(wait_ns % NS_PER_SEC)};
     struct pollfd in = {.fd = stdin_wanted ? machine->rings.fds[VM_STDIN] : -1, .events = POLLIN};
     tick_stop();
-    wait_idle(machine, &in, wait_ns);
+    ppoll(&in, 1, wait_ns == UINT64_MAX ? NULL : &timeout, NULL);
     tick_start();
 }
 

@@ -12,6 +12,11 @@
 
 #define HUGE_PAGE UINT64_C(0x200000)
 
+/* The kernel, the rings and what a small program needs: in small pages, so that an idle machine
+ * holds only what it touched (0.6 MB instead of 4); as fast to start, since nothing large is
+ * zeroed. */
+#define SMALL_BYTES (UINT64_C(4) << 20)
+
 /* Memory that begins on a huge page's border, so that the guest's big pages are the host's too. */
 static void *map_aligned(uint64_t bytes)
 {
@@ -40,7 +45,7 @@ int guest_memory_open(struct guest_memory *memory, uint64_t ram_bytes, struct er
         return err_set(err, errno,
                        "take %" PRIu64 " MiB of memory for the guest:", ram_bytes >> 20);
     madvise(memory->ram, ram_bytes, MADV_HUGEPAGE);
-    madvise(memory->ram, GUEST_SMALL_BYTES, MADV_NOHUGEPAGE);
+    madvise(memory->ram, SMALL_BYTES, MADV_NOHUGEPAGE);
     madvise(memory->ram, ram_bytes, MADV_DONTDUMP);
     return 0;
 }

@@ -18,9 +18,6 @@ typedef struct {
 
 #define GPA(address) ((gpa_t){(address)})
 
-/* The kernel and the rings lie in small pages: of them a machine holds what it touched. */
-#define GUEST_SMALL_BYTES (UINT64_C(4) << 20)
-
 struct guest_memory {
     uint8_t *ram;
     uint64_t ram_bytes;

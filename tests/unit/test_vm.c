@@ -8,19 +8,12 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vm/filter.h"
 #include "vm/rings.h"
-#include "vm/trim.h"
 
 #define RAM (UINT64_C(16) << 20)
 
@@ -163,118 +156,6 @@ static void the_filter_is_short_and_has_reasons(void **state)
         assert_true(strlen(grants[i].reason) > 5);
 }
 
-#define VCPU    77   /* a number that is no descriptor: what the filter lets pass says EBADF */
-#define NUMBERS 1024 /* more than Linux has calls */
-#define X32_BIT 0x40000000
-/* Linux lets these pass before any filter; outside of its own trampolines they do nothing. */
-#define URETPROBE   335
-#define UPROBE      336
-#define LEGACY_GATE (-1L)
-#define PASSED      23
-
-/* How a process below the filter ends that makes one call: PASSED, or 128 + the signal. */
-static int end_of(long number, unsigned long a, unsigned long b, unsigned long c)
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct err err;
-        prctl(PR_SET_DUMPABLE, 0);
-        if (vm_filter_install(VCPU, &err) < 0)
-            _exit(1);
-        if (number == LEGACY_GATE)
-            __asm__ volatile("int $0x80" : : "a"(20L) : "memory");
-        else
-            syscall(number, a, b, c, 0, 0, 0);
-        syscall(SYS_exit_group, PASSED);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static bool is_granted(long number)
-{
-    unsigned int count;
-    const struct vm_grant *grants = vm_filter_grants(&count);
-    for (unsigned int i = 0; i < count; i++) {
-        if (grants[i].number == number)
-            return true;
-    }
-    return false;
-}
-
-static void every_call_without_a_grant_kills(void **state)
-{
-    for (long number = 0; number < NUMBERS; number++) {
-        bool passes = is_granted(number) || number == URETPROBE || number == UPROBE;
-        int end = passes ? 128 + SIGSYS : end_of(number, 0, 0, 0);
-        if (end != 128 + SIGSYS)
-            fail_msg("call %ld ends with %d", number, end);
-    }
-    assert_int_equal(end_of(SYS_read | X32_BIT, VCPU, 0, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(LEGACY_GATE, 0, 0, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_read, VCPU, 0, 0), PASSED);
-}
-
-static void granted_calls_with_other_arguments_kill(void **state)
-{
-    static const unsigned long requests[] = {KVM_SET_SREGS,
-                                             KVM_SET_MSRS,
-                                             KVM_SET_CPUID2,
-                                             KVM_SET_FPU,
-                                             KVM_ENABLE_CAP,
-                                             KVM_SET_GUEST_DEBUG,
-                                             KVM_CREATE_VCPU,
-                                             KVM_TRANSLATE,
-                                             KVM_NMI,
-                                             KVM_INTERRUPT,
-                                             KVM_SET_NESTED_STATE,
-                                             0x5421 /* FIONBIO */,
-                                             ~0ul};
-    assert_int_equal(end_of(SYS_ioctl, VCPU, KVM_RUN, 0), PASSED);
-    assert_int_equal(end_of(SYS_ioctl, VCPU + 1, KVM_RUN, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_ioctl, 0, KVM_RUN, 0), 128 + SIGSYS);
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-        assert_int_equal(end_of(SYS_ioctl, VCPU, requests[i], 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_kill, (unsigned long)getpid(), 0, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_kill, 1, 0, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_kill, ~0ul, 0, 0), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_madvise, 0, 0, MADV_DONTNEED), PASSED);
-    assert_int_equal(end_of(SYS_madvise, 0, 0, MADV_HUGEPAGE), 128 + SIGSYS);
-    assert_int_equal(end_of(SYS_madvise, 0, 0, MADV_POPULATE_WRITE), 128 + SIGSYS);
-}
-
-/* Pages of [at, at + size) that the host has. */
-static size_t resident(void *at, size_t size)
-{
-    unsigned char pages[1024];
-    size_t count = 0;
-    assert_int_equal(mincore(at, size, pages), 0);
-    for (size_t i = 0; i < size / VM_PAGE; i++)
-        count += pages[i] & 1;
-    return count;
-}
-
-static void trimming_frees_zeroes_and_nothing_else(void **state)
-{
-    const size_t size = 2u << 20;
-    uint8_t *block = guest_span(&memory, GPA(GUEST_SMALL_BYTES), 2 * size), *full = block + size;
-    memset(block, 0, size); /* the host has it all */
-    block[5 * VM_PAGE + 17] = 1;
-    block[size - 1] = 2;
-    memset(full, 3, size);
-    assert_int_equal(resident(block, size), size / VM_PAGE);
-    trim_zeroes(&memory);
-    assert_int_equal(resident(block, size), 2);
-    assert_int_equal(resident(full, size), size / VM_PAGE);
-    assert_int_equal(block[5 * VM_PAGE + 17], 1);
-    assert_int_equal(block[5 * VM_PAGE + 16], 0);
-    assert_int_equal(block[size - 1], 2);
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal(full[i], 3);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,9 +169,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_closed_reader_is_told_to_the_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(stdin_stops_at_the_ring_s_size, setup, teardown),
         cmocka_unit_test(the_filter_is_short_and_has_reasons),
-        cmocka_unit_test(every_call_without_a_grant_kills),
-        cmocka_unit_test(granted_calls_with_other_arguments_kill),
-        cmocka_unit_test_setup_teardown(trimming_frees_zeroes_and_nothing_else, setup, teardown),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
