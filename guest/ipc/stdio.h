@@ -11,6 +11,9 @@ int stdio_open(const uint32_t kinds[3]);
 /** stdio_poll(): looks whether a ring has moved and wakes who waits. */
 void stdio_poll(void);
 
+/** stdio_resume(): after a snapshot the rings begin anew. */
+void stdio_resume(void);
+
 /** stdio_flush(): what is in the output rings is the monitor's to drain when the machine ends. */
 void stdio_flush(void);
 

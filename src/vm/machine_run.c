@@ -134,6 +134,13 @@ bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdic
         if (fill_if_ready(machine) != RINGS_BROKEN)
             return true;
         break;
+    case VM_BELL_SNAPSHOT:
+        if (machine->snapshot) {
+            machine->snapshot = false;
+            *verdict = verdict_of(VERDICT_SNAPSHOT, 0, "");
+            return false;
+        }
+        /* fall through */
     default:
         *verdict = verdict_of(VERDICT_BROKE, bell, "the guest rang a doorbell that there is not");
         return false;
