@@ -86,7 +86,7 @@ static int take_request(struct warm *warm, struct err *err)
     size_t fd_count = 0;
     ssize_t size =
         packet_recv(WARM_FD, request, sizeof(*request), warm->fds, REQUEST_FDS, &fd_count, 0);
-    if (size == 0)
+    if (size == 0 || size == -ECONNRESET) /* what we said last was not even read */
         return WARM_NO_REQUEST;
     if (size < 0)
         return err_set(err, (int)-size, "take a request:");
