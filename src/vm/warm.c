@@ -160,6 +160,8 @@ static int tell_done(struct warm *warm, const struct verdict *verdict, struct er
 static int serve(struct warm *warm, struct verdict *out, struct err *err)
 {
     int result = tell_head(WARM_READY, err);
+    if (result == -EPIPE) /* a sandbox that ended meanwhile */
+        return WARM_NO_REQUEST;
     if (result == 0)
         result = take_request(warm, err);
     if (result != 0)
@@ -307,6 +309,7 @@ int warm_run(struct machine *machine, enum vm_role role, const struct vm_options
     warm.machine = machine;
     warm.options = options;
     *out_verdict = (struct verdict){.kind = VERDICT_SNAPSHOT};
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is the guest's business */
     int result = options_describe_boot(options, &warm.boot, warm.strings, err);
     if (result < 0)
         return result;
