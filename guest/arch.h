@@ -38,8 +38,15 @@ void kernel_fault(struct regs *regs, unsigned int vector, uint64_t error, uint64
 /* The timer found program code running (never kernel code). */
 void kernel_tick(struct regs *regs);
 
-/* A zeroed page for page tables: physical address, 0 when there is none. */
+/* A zeroed page for the machine part itself: physical address, 0 when there is none. */
 uint64_t kernel_page_alloc(void);
+
+/* The same for page tables alone: a machine that makes a snapshot has a place of its own for them.
+ */
+uint64_t kernel_table_alloc(void);
+
+/* What kernel_table_alloc gives next, if it has a place of its own; 0 when not. */
+uint64_t kernel_table_next(void);
 
 /* Replaces the program's page of text at va by a private copy with the same protection, so that it
  * can be patched. 0 or -errno. */
@@ -67,6 +74,13 @@ _Noreturn void arch_exit(enum vm_exit_kind kind, uint32_t value);
 /* Says why on the console, with registers if there are some, and ends the machine. */
 _Noreturn void arch_panic(const struct regs *regs, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * Brings all state of the running thread into memory and asks the monitor to keep a copy of it.
+ * Returns once in each machine that is made of that copy, as if nothing had happened but time; page
+ * tables that change from then on are put back by arch_exit.
+ */
+void arch_snapshot(void);
 
 struct vm_shared *arch_shared(void);
 uint8_t *arch_ring_data(enum vm_ring_index ring);

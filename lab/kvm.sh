@@ -28,7 +28,7 @@ mkfs.erofs -x-1 --all-root "$root/tmp/disk" "$work/disk" >/dev/null
 for module in irqbypass ccp kvm kvm-amd; do # ccp is built in, or not needed, in some
     find "$tree/lib/modules" -name "$module.ko" -exec cp {} "$root/lib" \;
 done
-cp "$build/src/vm/skerry-vmm" "$build/tests/vm/hello" "$build/tests/vm/many-calls" "$root/bin"
+cp "$build/src/vm/skerry-vmm" "$build/tests/vm/hello" "$build/tests/vm/many-calls" "$build/tests/vm/residue" "$build/tests/vm/warm-lab" "$root/bin"
 find "$build/tests/vm" -maxdepth 1 -type f -name 'attack-*' -exec cp {} "$root/bin" \;
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -45,6 +45,7 @@ skerry-vmm -- /bin/hello </dev/null; last=$?; expect 7 "a program without a C li
 skerry-vmm -- /bin/many-calls </dev/null; last=$?; expect 0 "patched system calls"
 n=$(skerry-vmm --image /tmp/disk -- /bin/busybox seq 1 2000 </dev/null | busybox wc -l); last=$n; expect 2000 "output through rings"
 s=$(echo 12345 | skerry-vmm --image /tmp/disk -- /bin/busybox wc -c); last=$s; expect 6 "input through rings"
+warm-lab /bin/skerry-vmm /bin/residue; last=$?; expect 0 "snapshots, and what a request leaves behind"
 for a in /bin/attack-*; do
     said=$(skerry-vmm --deadline-ms 8000 -- $a </dev/null 2>/tmp/err); last=$?
     case $said in *ESCAPED*) last=ESCAPED ;; esac

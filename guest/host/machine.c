@@ -124,6 +124,10 @@ void arch_doorbell(enum vm_doorbell bell)
         machine_fill_stdin(0);
 }
 
+void arch_snapshot(void)
+{
+}
+
 void arch_exit(enum vm_exit_kind kind, uint32_t value)
 {
     machine_drain();

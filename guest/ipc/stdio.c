@@ -13,6 +13,7 @@
 #include "../arch.h"
 #include "../fs/file.h"
 #include "../fs/inode.h"
+#include "../kernel/process.h"
 #include "../kernel/signal.h"
 #include "../kernel/thread.h"
 #include "../mm/space.h"
@@ -80,6 +81,8 @@ static void put(unsigned index, const void *from, uint32_t len)
 static long stdio_read(struct file *file, void *to, size_t len, uint64_t *pos)
 {
     (void)pos;
+    if (process.snapshot)
+        snapshot_take();
     if (!len)
         return 0;
     bool asked = false;
@@ -202,6 +205,12 @@ int stdio_open(const uint32_t kinds[3])
 bool stdio_is(const struct file *file)
 {
     return file->ops == &stdio_ops;
+}
+
+void stdio_resume(void)
+{
+    seen_head = seen_tail[0] = seen_tail[1] = 0;
+    seen_closed = false;
 }
 
 void stdio_poll(void)

@@ -16,6 +16,9 @@ bool stdio_is(const struct file *file);
 /** stdio_poll(): looks whether a ring has moved and wakes who waits. */
 void stdio_poll(void);
 
+/** stdio_resume(): after a snapshot the rings begin anew. */
+void stdio_resume(void);
+
 /** stdio_flush(): what is in the output rings is the monitor's to drain when the machine ends. */
 void stdio_flush(void);
 

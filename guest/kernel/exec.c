@@ -15,6 +15,7 @@
 #include "../mm/heap.h"
 #include "../mm/page.h"
 #include "../mm/space.h"
+#include "environ.h"
 #include "process.h"
 #include "random.h"
 #include "thread.h"
@@ -270,11 +271,14 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
     uint8_t seed[16];
     process.cmdline = join(args->at, args->count, &process.cmdline_len);
     process.environ = join(env, env_count, &process.environ_len);
-    size_t words = args->count + env_count + 3 + ARRAY_LEN(process.auxv);
-    size_t need = process.cmdline_len + process.environ_len + words * 8 + 8192;
+    size_t spare = environ_slots();
+    size_t words = args->count + env_count + spare + 3 + ARRAY_LEN(process.auxv);
+    uint64_t strings = SPACE_TOP - environ_reserve(SPACE_TOP);
+    size_t need = strings + process.cmdline_len + process.environ_len + words * 8 + 8192;
     if (need > process.stack_bytes / 4 * 3 ||
         space_populate(page_down(SPACE_TOP - need), SPACE_TOP) < 0)
         return -E2BIG;
+    stack.at = environ_reserve(stack.at);
     uint64_t name = push(&stack, path, strlen(path) + 1);
     uint64_t platform = push(&stack, "x86_64", 7);
     random_bytes(seed, sizeof(seed));
@@ -283,7 +287,7 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
     uint64_t args_at = push(&stack, process.cmdline, process.cmdline_len);
     process.auxv_count = 0;
     fill_aux(program, interpreter, random, platform, name);
-    size_t total = 1 + args->count + 1 + env_count + 1 + process.auxv_count;
+    size_t total = 1 + args->count + 1 + env_count + spare + 1 + process.auxv_count;
     stack.at = (stack.at & ~15UL) - ((total + 1) & ~1UL) * 8;
     uint64_t *to = (uint64_t *)stack.at;
     *to++ = args->count;
@@ -292,6 +296,8 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
     *to++ = 0;
     for (size_t i = 0; i < env_count; env_at += strlen(env[i]) + 1, i++)
         *to++ = env_at;
+    environ_point(to);
+    to += spare;
     *to++ = 0;
     memcpy(to, process.auxv, process.auxv_count * 8);
     *out_sp = stack.at;

@@ -36,6 +36,25 @@ uint64_t kernel_page_alloc(void)
     return page_alloc_zero(0);
 }
 
+static struct {
+    paddr_t next, end;
+} tables;
+
+uint64_t kernel_table_alloc(void)
+{
+    if (!tables.end)
+        return page_alloc_zero(0);
+    if (tables.next == tables.end)
+        return 0;
+    tables.next += PAGE_SIZE;
+    return tables.next - PAGE_SIZE;
+}
+
+uint64_t kernel_table_next(void)
+{
+    return tables.next;
+}
+
 int kernel_text_private(uint64_t va)
 {
     return space_make_private(page_down(va), page_down(va) + PAGE_SIZE);
@@ -193,6 +212,7 @@ static void copy_boot(const struct vm_boot *boot)
     process.umask = 022;
     process.dumpable = true;
     process.trace = boot->flags & VM_FLAG_TRACE;
+    process.snapshot = boot->flags & VM_FLAG_SNAPSHOT;
     memcpy(process.hostname, boot->hostname, strnlen(boot->hostname, sizeof(boot->hostname) - 1));
     process.started_ns = time_mono_ns();
 }
@@ -201,6 +221,8 @@ void kernel_setup(const struct vm_boot *boot)
 {
     time_init(boot->tsc, boot->mono_ns, boot->real_ns, boot->tsc_hz);
     page_init(boot->free_gpa, boot->ram_bytes);
+    tables.next = boot->tables_gpa;
+    tables.end = boot->tables_gpa + boot->tables_bytes;
     random_mix(boot->seed, sizeof(boot->seed));
     copy_boot(boot);
     if (space_init() < 0 || thread_boot() < 0)
@@ -238,12 +260,6 @@ void kernel_main(const struct vm_boot *boot)
         refuse("", path, rc);
     arch_shared()->stages[VM_STAGE_PROGRAM] = arch_tsc();
     arch_enter_user(&regs);
-}
-
-void kernel_resume(const struct vm_boot *boot)
-{
-    time_init(boot->tsc, boot->mono_ns, boot->real_ns, boot->tsc_hz);
-    random_mix(boot->seed, sizeof(boot->seed));
 }
 
 void kernel_syscall(struct regs *regs)

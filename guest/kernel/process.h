@@ -30,6 +30,7 @@ struct process {
     uint64_t auxv[48];
     size_t auxv_count;
     bool trace;
+    bool snapshot; /* to be taken before the first read of stdin */
     bool dumpable;
 };
 
@@ -42,9 +43,10 @@ struct vm_boot;
 void kernel_setup(const struct vm_boot *boot);
 
 /**
- * kernel_resume(): after a copy of this machine's memory was put to work again: the clocks as boot
- * says they are now, and random numbers that no other copy will have.
+ * snapshot_take(): lets the monitor keep a copy of this machine, once; what runs on, perhaps in
+ * another machine and much later, has the clocks as they are then, random numbers that no other
+ * copy has, and the environment of its request.
  */
-void kernel_resume(const struct vm_boot *boot);
+void snapshot_take(void);
 
 #endif

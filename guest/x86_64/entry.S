@@ -12,7 +12,7 @@
 #include "x86_64/offsets.h"
 
     .section .vm_kernel, "ax"
-    .long 0x6d76796b, 1
+    .long 0x6d76796b, KERNEL_ABI_VERSION
     .quad kernel_entry, boot_stack_top
     .quad gdt, GDT_BYTES
     .quad idt, IDT_BYTES

@@ -36,6 +36,7 @@ void arch_exit(enum vm_exit_kind kind, uint32_t value)
 {
     struct vm_shared *shared = arch_shared();
     shared->stages[VM_STAGE_EXIT] = arch_tsc();
+    undo_all();
     shared->exit_value = value;
     __atomic_store_n(&shared->exit_kind, (uint32_t)kind, __ATOMIC_RELEASE);
     for (;;)

@@ -16,6 +16,7 @@ _Static_assert(offsetof(struct regs, rip) == REGS_RIP, "entry.S knows this");
 _Static_assert(offsetof(struct regs, rsp) == REGS_RSP, "entry.S knows this");
 _Static_assert(offsetof(struct regs, rax) == REGS_RAX, "entry.S knows this");
 _Static_assert(sizeof(struct regs) == REGS_BYTES, "entry.S knows this");
+_Static_assert(VM_ABI_VERSION == KERNEL_ABI_VERSION, "entry.S knows this");
 
 struct gate {
     uint16_t low, selector;

@@ -15,6 +15,14 @@ void tables_open(void);
 void fpu_open(void);
 void patch_open(void);
 
+/* From now on changes of page tables are remembered; of this entry; taken back, all of them. */
+void undo_begin(void);
+void undo_note(uint64_t *entry);
+void undo_all(void);
+
+/* From now on only what traps often is patched: the work would be lost with the request. */
+void patch_pause(void);
+
 /* Called for each system call that trapped; may patch the instruction that ends at rip. */
 void patch_trapped(uint64_t rip);
 

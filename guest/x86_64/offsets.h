@@ -26,6 +26,8 @@
 #define RFLAGS_PROGRAM                                                                             \
     0x202 /* interrupts on: never acted upon, but what a program expects to see */
 
+#define KERNEL_ABI_VERSION 2
+
 #define GDT_BYTES 72
 #define IDT_BYTES 512
 #define TSS_BYTES 104

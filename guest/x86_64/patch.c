@@ -49,10 +49,16 @@ static struct hot_site hot_sites[HOT_SITES];
 extern const uint8_t syscall_patched[];
 
 static uint32_t stubs_used[2];
+static bool paused;
 
 void patch_open(void)
 {
     stubs_used[0] = stubs_used[1] = 0;
+}
+
+void patch_pause(void)
+{
+    paused = true;
 }
 
 static uint64_t stubs_base(unsigned int place)
@@ -276,9 +282,9 @@ uint64_t patch_resume(uint64_t rip)
 
 void patch_trapped(uint64_t rip)
 {
-    if (in_stubs(rip) || patch_mov(rip - 7))
+    if (in_stubs(rip) || (!paused && patch_mov(rip - 7)))
         return;
-    if (often(rip))
+    if (often(rip) && !patch_mov(rip - 7))
         patch_compare(rip - 2);
 }
 

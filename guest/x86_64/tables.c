@@ -14,10 +14,12 @@
 #define PTE_P           UINT64_C(1)
 #define PTE_W           UINT64_C(2)
 #define PTE_U           UINT64_C(4)
+#define PTE_USED        UINT64_C(0x60) /* accessed and dirty: nobody has to write them later */
 #define PTE_BIG         UINT64_C(0x80)
 #define PTE_HELD        UINT64_C(0x200) /* not present, but keeps its address: ARCH_R.. taken away */
 #define PTE_NX          (UINT64_C(1) << 63)
 #define PTE_ADDR        UINT64_C(0x000ffffffffff000)
+#define PTE_TABLE       (PTE_P | PTE_W | PTE_U | PTE_USED)
 #define BIG_PAGE        UINT64_C(0x200000)
 #define BIG_PAGES       512u
 #define FLUSH_ALL_AFTER 32u /* single pages; then reloading cr3 is cheaper */
@@ -58,7 +60,8 @@ static uint64_t bits_of(unsigned int prot)
 {
     if (prot == 0)
         return PTE_HELD;
-    return PTE_P | PTE_U | ((prot & ARCH_W) != 0 ? PTE_W : 0) | ((prot & ARCH_X) != 0 ? 0 : PTE_NX);
+    return PTE_P | PTE_U | PTE_USED | ((prot & ARCH_W) != 0 ? PTE_W : 0) |
+           ((prot & ARCH_X) != 0 ? 0 : PTE_NX);
 }
 
 static unsigned int prot_of(uint64_t entry)
@@ -76,7 +79,7 @@ static unsigned int index_at(uint64_t va, unsigned int level)
 /* A table of 512 entries that map what the big page mapped. */
 static bool split_big(uint64_t *entry)
 {
-    uint64_t table = kernel_page_alloc();
+    uint64_t table = kernel_table_alloc();
     if (table == 0)
         return false;
     uint64_t *small = arch_phys(table);
@@ -84,7 +87,8 @@ static bool split_big(uint64_t *entry)
     uint64_t pa = *entry & PTE_ADDR;
     for (unsigned int i = 0; i < BIG_PAGES; i++)
         small[i] = (pa + i * (uint64_t)VM_PAGE) | bits;
-    *entry = table | PTE_P | PTE_W | PTE_U;
+    undo_note(entry);
+    *entry = table | PTE_TABLE;
     return true;
 }
 
@@ -98,12 +102,13 @@ static uint64_t *entry_at(uint64_t va, unsigned int level, bool make, bool *out_
         if (*entry == 0) {
             if (!make)
                 return NULL;
-            uint64_t page = kernel_page_alloc();
+            uint64_t page = kernel_table_alloc();
             if (page == 0) {
                 *out_full = true;
                 return NULL;
             }
-            *entry = page | PTE_P | PTE_W | PTE_U;
+            undo_note(entry);
+            *entry = page | PTE_TABLE;
         } else if ((*entry & PTE_BIG) != 0 && !split_big(entry)) {
             *out_full = true;
             return NULL;
@@ -138,6 +143,7 @@ static void set_entry(uint64_t *entry, uint64_t value, uint64_t va, uint64_t pag
     uint64_t old = *entry;
     if (old == value)
         return;
+    undo_note(entry);
     *entry = value;
     if ((old & PTE_P) != 0)
         flush_note(flush, va, pages);

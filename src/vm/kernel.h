@@ -11,6 +11,8 @@
 
 struct kernel_part { /* whole pages */
     uint64_t va, gpa, bytes;
+    const uint8_t *content; /* of its first bytes; zeroes follow */
+    uint64_t content_bytes;
     unsigned int flags; /* PF_R, PF_W, PF_X */
 };
 
@@ -20,6 +22,12 @@ struct kernel {
     unsigned int part_count;
     uint64_t end_gpa; /* first page after it */
 };
+
+/* Fills *out without a machine: where the kernel begins and what belongs where. 0 or -errno. */
+int kernel_describe(struct kernel *out, struct err *err);
+
+/* A number for this very image: memory with another kernel in it is not ours to run. */
+uint64_t kernel_id(void);
 
 /* Copies the kernel into RAM. 0, or -errno when the image is not one of this monitor's. */
 int kernel_load(struct guest_memory *memory, struct kernel *out, struct err *err);

@@ -106,6 +106,16 @@ static enum rings_result fill_if_ready(struct machine *machine)
     return rings_fill(&machine->rings);
 }
 
+/* What has come already is there before the guest asks: that would be an exit. */
+static enum rings_result fill_first(struct machine *machine)
+{
+    enum rings_result result;
+    do {
+        result = fill_if_ready(machine);
+    } while (result == RINGS_MOVED && rings_want_stdin(&machine->rings));
+    return result;
+}
+
 bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdict)
 {
     enum rings_result result = RINGS_IDLE;
@@ -134,6 +144,13 @@ bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdic
         if (fill_if_ready(machine) != RINGS_BROKEN)
             return true;
         break;
+    case VM_BELL_SNAPSHOT:
+        if (machine->snapshot) {
+            machine->snapshot = false;
+            *verdict = verdict_of(VERDICT_SNAPSHOT, 0, "");
+            return false;
+        }
+        /* fall through */
     default:
         *verdict = verdict_of(VERDICT_BROKE, bell, "the guest rang a doorbell that there is not");
         return false;
@@ -221,6 +238,8 @@ static struct verdict verdict_of_exit(const struct kvm_run *run)
 struct verdict machine_run(struct machine *machine)
 {
     struct verdict verdict;
+    if (!machine->snapshot) /* that is to know nothing of any input */
+        fill_first(machine);
     tick_start();
     for (;;) {
         int result = ioctl(machine->cpu.fd, KVM_RUN, 0);

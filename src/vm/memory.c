@@ -17,6 +17,9 @@
  * zeroed. */
 #define SMALL_BYTES (UINT64_C(4) << 20)
 
+/* Around a snapshot's pages: what a request takes first. Small pages are put back one by one. */
+#define NEAR_BYTES (UINT64_C(8) << 20)
+
 /* Memory that begins on a huge page's border, so that the guest's big pages are the host's too. */
 static void *map_aligned(uint64_t bytes)
 {
@@ -62,6 +65,23 @@ int guest_memory_image(struct guest_memory *memory, int fd, struct err *err)
         return err_set(err, errno, "map the guest's image:");
     memory->image = image;
     memory->image_bytes = (uint64_t)status.st_size;
+    return 0;
+}
+
+int guest_memory_overlay(struct guest_memory *memory, uint64_t page, uint64_t count, int fd,
+                         uint64_t offset, struct err *err)
+{
+    uint64_t bytes = count * VM_PAGE, at = page * VM_PAGE;
+    if (guest_span(memory, GPA(at), bytes) == NULL)
+        return err_set(err, EINVAL, "the snapshot has pages outside of memory");
+    if (mmap(memory->ram + at, bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset) == MAP_FAILED)
+        return err_set(err, errno, "map the snapshot:");
+    uint64_t start = at > NEAR_BYTES ? (at - NEAR_BYTES) / VM_PAGE * VM_PAGE : 0;
+    uint64_t end = at + bytes + NEAR_BYTES;
+    end = end < memory->ram_bytes ? end : memory->ram_bytes;
+    madvise(memory->ram + start, end - start, MADV_NOHUGEPAGE);
+    madvise(memory->ram + at, bytes, MADV_DONTDUMP);
     return 0;
 }
 

@@ -31,6 +31,13 @@ int guest_memory_open(struct guest_memory *memory, uint64_t ram_bytes, struct er
 /* Maps the file as the read-only image. 0 or -errno; the descriptor is not kept. */
 int guest_memory_image(struct guest_memory *memory, int fd, struct err *err);
 
+/*
+ * Puts count pages of fd from offset on in the place of RAM's pages from `page` on: private, so
+ * that a page is shared until it is written. Near them RAM is backed by small pages. 0 or -errno.
+ */
+int guest_memory_overlay(struct guest_memory *memory, uint64_t page, uint64_t count, int fd,
+                         uint64_t offset, struct err *err);
+
 /* Copy between RAM and the monitor. 0, or -EFAULT when [at, at+size) is not all RAM. */
 int guest_read(const struct guest_memory *memory, gpa_t at, void *out, size_t size);
 int guest_write(struct guest_memory *memory, gpa_t at, const void *data, size_t size);

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define VM_ABI_MAGIC   UINT32_C(0x6d76796b) /* "kyvm" */
-#define VM_ABI_VERSION 1u
+#define VM_ABI_VERSION 2u
 
 #define VM_PAGE 4096u
 
@@ -40,21 +40,25 @@
 /* Doorbell: a 32-bit `out` of one of these to VM_PORT. */
 #define VM_PORT 0x5b0u
 enum vm_doorbell {
-    VM_BELL_FLUSH = 1, /* output rings want room (a hint: they are drained without it too) */
-    VM_BELL_WAIT = 2,  /* nothing to run: wake me at wait_until, or when stdin moves */
-    VM_BELL_EXIT = 3,  /* exit_kind and exit_value are valid */
-    VM_BELL_STDIN = 4, /* stdin ring is empty: fill it if there is something, do not block */
+    VM_BELL_FLUSH = 1,    /* output rings want room (a hint: they are drained without it too) */
+    VM_BELL_WAIT = 2,     /* nothing to run: wake me at wait_until, or when stdin moves */
+    VM_BELL_EXIT = 3,     /* exit_kind and exit_value are valid */
+    VM_BELL_STDIN = 4,    /* stdin ring is empty: fill it if there is something, do not block */
+    VM_BELL_SNAPSHOT = 5, /* all state is in memory: rings once, in a machine that was asked to;
+                             what is made of it goes on behind this doorbell */
 };
 
 enum vm_flags {
-    VM_FLAG_PVM = 1u << 0,   /* direct execution: no iretq, no int n */
-    VM_FLAG_PROBE = 1u << 2, /* no program: ring the doorbell VM_PROBE_BELLS times and end */
-    VM_FLAG_TRACE = 1u << 1, /* write a line for each system call into the trace ring */
+    VM_FLAG_PVM = 1u << 0,      /* direct execution: no iretq, no int n */
+    VM_FLAG_PROBE = 1u << 2,    /* no program: ring the doorbell VM_PROBE_BELLS times and end */
+    VM_FLAG_TRACE = 1u << 1,    /* write a line for each system call into the trace ring */
+    VM_FLAG_SNAPSHOT = 1u << 3, /* ring VM_BELL_SNAPSHOT before the first read of stdin */
 };
 
 #define VM_PROBE_BELLS 64u
 
-/* Strings: argc arguments, then envc "K=V", each with its NUL, strings_bytes in all. */
+/* Strings: argc arguments, then envc "K=V", each with its NUL, strings_bytes in all. A machine that
+ * goes on from a snapshot finds those of its request: argc is 0. */
 struct vm_boot {
     uint32_t magic;
     uint32_t version;
@@ -86,6 +90,10 @@ struct vm_boot {
     char cwd[256];          /* absolute */
     uint64_t threads_max;   /* 0: as many as memory allows */
     uint64_t files_max;     /* bytes that files in memory may take; 0: as many as there are */
+    /* With VM_FLAG_SNAPSHOT: zeroed RAM below free_gpa, the only place for page tables besides
+     * VM_TABLES_GPA. Whoever resets a machine knows by it which pages a hypervisor may shadow. */
+    uint64_t tables_gpa;
+    uint64_t tables_bytes;
 };
 
 /* One producer, one consumer; data is `size` bytes (a power of two) at `data_gpa` (fixed). The
@@ -137,14 +145,17 @@ struct vm_shared {
     uint64_t calls_trapped;                   /* of these, by an instruction that was not patched */
     uint32_t unknown_call[VM_UNKNOWN_CALLS];  /* numbers (+1) of calls answered ENOSYS ... */
     uint32_t unknown_count[VM_UNKNOWN_CALLS]; /* ... and how often */
-    uint64_t reserved[7];
+    uint32_t snapshot_threads;                /* VM_BELL_SNAPSHOT: how many there are ... */
+    uint32_t snapshot_timers;                 /* ... and 1 if one of its timers runs */
+    uint64_t reserved[6];
     struct vm_ring rings[VM_RING_COUNT];
 };
 
 #define VM_RINGS_GPA     0x10000u /* data of ring i at VM_RINGS_GPA + i * VM_RING_BYTES */
 #define VM_STRINGS_GPA   0x60000u /* arguments and environment */
 #define VM_STRINGS_MAX   0x40000u
-#define VM_TABLES_GPA    0xa0000u  /* the first page tables */
+#define VM_TABLES_GPA    0xa0000u /* the first page tables */
+#define VM_TABLES_END    0x100000u
 #define VM_KERNEL_GPA    0x100000u /* the kernel's image; p_paddr in its program headers */
 #define VM_RAM_BYTES_MIN (UINT64_C(16) << 20)
 #define VM_RAM_BYTES_MAX (UINT64_C(64) << 30)
@@ -180,6 +191,7 @@ _Static_assert(sizeof(struct vm_shared) <= VM_PAGE, "shared block is one page");
 _Static_assert(sizeof(struct vm_boot) <= VM_PAGE, "boot block is one page");
 _Static_assert(__builtin_offsetof(struct vm_boot, strings_gpa) == 24, "layout of the boot block");
 _Static_assert(__builtin_offsetof(struct vm_boot, seed) == 152, "layout of the boot block");
+_Static_assert(__builtin_offsetof(struct vm_boot, tables_gpa) == 776, "layout of the boot block");
 _Static_assert(__builtin_offsetof(struct vm_shared, stages) == 24, "layout of the shared block");
 _Static_assert(VM_RINGS_GPA + VM_RING_COUNT * VM_RING_BYTES <= VM_KERNEL_GPA, "rings fit");
 #endif

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <x86intrin.h>
 
+#include "vm/x86_64/msr.h"
+
 #define CPUID_ENTRIES 160
 
 #define CR0_LONG_MODE 0x80050033u /* PE MP ET NE WP AM PG */
@@ -18,21 +20,11 @@
 #define CR4_OSXSAVE   0x40000u
 #define EFER_LONG     0xd01u /* SCE LME LMA NXE */
 
-#define MSR_TSC    0x10u
-#define MSR_STAR   0xc0000081u
-#define MSR_LSTAR  0xc0000082u
-#define MSR_FMASK  0xc0000084u
-#define MSR_DIRECT 0x4b564d10u /* a page-table hypervisor's switch to direct execution */
-#define DIRECT_ON  UINT64_C(1)
-#define DIRECT_CR2 UINT64_C(0x10) /* the fault address is stored at page + 8 */
+#define CPUID_VMX (1u << 5)
+#define CPUID_SVM (1u << 2)
 
 #define XCR0_KNOWN    0xe7u /* x87, SSE, AVX, AVX-512 */
 #define FPU_BYTES_MAX 2752u /* XSAVE area with all of these */
-
-#define CODE_SELECTOR 0x10u
-#define DATA_SELECTOR 0x18u
-#define TASK_SELECTOR 0x38u
-#define FMASK         0x47700u /* TF IF DF NT AC */
 
 /* struct kvm_cpuid2 and struct kvm_msrs with room for their entries. */
 struct cpuid_room {
@@ -74,7 +66,11 @@ static int ask_cpuid(struct cpu *cpu, int kvm, struct cpuid_room *room, struct e
     if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, room) < 0)
         return err_set(err, errno, "ask KVM which CPU a guest can have:");
     for (unsigned int i = 0; i < room->head.nent; i++) {
-        const struct kvm_cpuid_entry2 *entry = &room->entries[i];
+        struct kvm_cpuid_entry2 *entry = &room->entries[i];
+        if (entry->function == 1)
+            entry->ecx &= ~CPUID_VMX; /* machines within the guest would be state of their own */
+        if (entry->function == 0x80000001)
+            entry->ecx &= ~CPUID_SVM;
         if (entry->function == 0xd && entry->index == 0)
             cpu->fpu_mask = entry->eax & XCR0_KNOWN;
     }
@@ -138,14 +134,12 @@ static int set_registers(struct cpu *cpu, const struct kernel *kernel, struct er
 
 static int set_msrs(struct cpu *cpu, const struct kernel *kernel, struct err *err)
 {
-    struct msr_room room = {
-        .head.nmsrs = 3,
-        .entries = {
-            {.index = MSR_STAR,
-             .data = (uint64_t)CODE_SELECTOR << 32 | (uint64_t)(CODE_SELECTOR | 3) << 48},
-            {.index = MSR_LSTAR, .data = kernel->entry.syscall_entry},
-            {.index = MSR_FMASK, .data = FMASK},
-        }};
+    struct msr_room room = {.head.nmsrs = 3,
+                            .entries = {
+                                {.index = MSR_STAR, .data = MSR_STAR_VALUE},
+                                {.index = MSR_LSTAR, .data = kernel->entry.syscall_entry},
+                                {.index = MSR_FMASK, .data = MSR_FMASK_VALUE},
+                            }};
     if (ioctl(cpu->fd, KVM_SET_MSRS, &room) != 3)
         return err_set(err, EIO, "KVM refuses the guest's system call entry");
     return 0;
@@ -155,9 +149,8 @@ static int set_msrs(struct cpu *cpu, const struct kernel *kernel, struct err *er
  * register. Asked first, since it decides what else is to be set. */
 static void try_direct(struct cpu *cpu)
 {
-    struct msr_room room = {
-        .head.nmsrs = 1,
-        .entries = {{.index = MSR_DIRECT, .data = VM_PVM_GPA | DIRECT_ON | DIRECT_CR2}}};
+    struct msr_room room = {.head.nmsrs = 1,
+                            .entries = {{.index = MSR_DIRECT, .data = MSR_DIRECT_VALUE}}};
     cpu->direct = ioctl(cpu->fd, KVM_SET_MSRS, &room) == 1;
 }
 

@@ -12,10 +12,11 @@
 #define PTE_P   UINT64_C(1)
 #define PTE_W   UINT64_C(2)
 #define PTE_U   UINT64_C(4)
+#define PTE_AD  UINT64_C(0x60) /* accessed and dirty: no hypervisor has to write them later */
 #define PTE_BIG UINT64_C(0x80)
 #define PTE_NX  (UINT64_C(1) << 63)
 #define ADDRESS UINT64_C(0x000ffffffffff000)
-#define TABLE   (PTE_P | PTE_W | PTE_U)
+#define TABLE   (PTE_P | PTE_W | PTE_U | PTE_AD)
 #define BIG     UINT64_C(0x200000)
 
 struct builder {
@@ -57,7 +58,7 @@ static int map(struct builder *builder, uint64_t va, uint64_t gpa, uint64_t byte
         uint64_t *entry = entry_of(builder, va + done, level);
         if (entry == NULL)
             return -ENOSPC;
-        *entry = (gpa + done) | bits | PTE_P | PTE_U | (level == 0 ? 0 : PTE_BIG);
+        *entry = (gpa + done) | bits | PTE_P | PTE_U | PTE_AD | (level == 0 ? 0 : PTE_BIG);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""skerry-warm by itself, without a sandbox: warm.py BUILD OUT.json [RUNS [WAITING]].
+"""skerry-warm by itself, without a sandbox: warm_jail.py BUILD OUT.json [RUNS [WAITING]].
 
 A Python function (json, re, hashlib; 10 KB of JSON; its answer is a line) from its snapshot, in turns with a bare
 python3 that runs the same file. Prints a table and writes the JSON."""

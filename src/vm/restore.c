@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm/restore.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "skerry/abi/warm.h"
+
+/* Of pages that are copied back; those of a request that wrote more are given back to the host. */
+#define COPY_MAX ((UINT64_C(16) << 20) / VM_PAGE)
+
+#define RFLAGS_ALWAYS  0x2u
+#define RFLAGS_ALLOWED 0xcd5u /* arithmetic, IF, DF: none that stops or watches the CPU */
+#define RFLAGS_IF      0x200u
+
+static const uint8_t zeroes[VM_PAGE] __attribute__((aligned(4096)));
+
+/* The snapshot fits this monitor, this machine's CPU and the image. */
+static int check_fit(const struct machine *machine, const struct snapshot_head *head,
+                     struct err *err)
+{
+    if (head->kernel_id != kernel_id())
+        return err_set(err, ESTALE, "the snapshot was made by another version of skerry-vmm");
+    if (head->image_bytes != machine->memory.image_bytes)
+        return err_set(err, ESTALE, "the snapshot was made with another image");
+    if (head->direct != machine->cpu.direct || head->fpu_mask != machine->cpu.fpu_mask)
+        return err_set(err, ESTALE, "the snapshot was made on a CPU that differs from this one");
+    uint64_t text_end = machine->kernel.parts[0].va + machine->kernel.parts[0].bytes;
+    if (head->regs.rip < machine->kernel.parts[0].va || head->regs.rip >= text_end ||
+        head->regs.rsp < VM_PHYS_VA || head->regs.rsp % 8 != 0 ||
+        (head->regs.rflags & ~(uint64_t)(RFLAGS_ALLOWED | RFLAGS_IF)) != RFLAGS_ALWAYS)
+        return err_set(err, EINVAL, "the snapshot's registers are not those of a waiting guest");
+    return 0;
+}
+
+static int place_pages(struct machine *machine, const struct snapshot *snapshot, int fd,
+                       struct err *err)
+{
+    int result = 0;
+    for (unsigned int i = 0; result == 0 && i < snapshot->head.extent_count; i++)
+        result = guest_memory_overlay(&machine->memory, snapshot->extents[i].page,
+                                      snapshot->extents[i].count, fd, snapshot->offsets[i], err);
+    return result;
+}
+
+/* Whether it can be reset is known before the first request; if not, it serves one. */
+static void prepare_reset(struct machine *machine, struct restored *out, bool denied,
+                          struct err *err)
+{
+    out->can_reset = denied &&
+                     cpu_state_save(&machine->cpu, &machine->kernel, &out->state, err) == 0 &&
+                     dirty_open(&out->dirty, err) == 0;
+    if (!out->can_reset)
+        memcpy(out->why_not, err->text, sizeof(out->why_not));
+}
+
+int restore_open(struct machine *machine, struct restored *out,
+                 const struct machine_options *options, int fd, struct err *err)
+{
+    struct err why = {0};
+    out->dirty.pagemap = -1;
+    int result = snapshot_open(&out->snapshot, fd, err);
+    if (result < 0)
+        return result;
+    struct machine_options wanted = *options;
+    wanted.ram_bytes = out->snapshot.head.ram_bytes;
+    result = machine_create(machine, &wanted, err);
+    if (result == 0)
+        result = kernel_describe(&machine->kernel, err);
+    if (result == 0 && options->image >= 0)
+        result = guest_memory_image(&machine->memory, options->image, err);
+    if (result == 0)
+        result = place_pages(machine, &out->snapshot, fd, err);
+    bool denied = result == 0 && cpu_deny_msrs(machine->vm, &why) == 0;
+    if (result == 0)
+        result = machine_finish(machine, err);
+    if (result == 0)
+        result = check_fit(machine, &out->snapshot.head, err);
+    if (result == 0 && ioctl(machine->cpu.fd, KVM_SET_REGS, &out->snapshot.head.regs) < 0)
+        result = err_set(err, errno, "set the guest's registers:");
+    if (result < 0)
+        return result;
+    prepare_reset(machine, out, denied, &why);
+    machine_give_up(machine);
+    return 0;
+}
+
+struct reset {
+    struct machine *machine;
+    const struct snapshot *snapshot;
+    uint64_t copied, dropped;
+    bool may_drop;
+};
+
+static bool is_table(const struct snapshot_head *head, uint64_t page)
+{
+    uint64_t at = page * VM_PAGE;
+    return (at >= VM_TABLES_GPA && at < VM_TABLES_END) ||
+           (at >= head->tables_gpa && at - head->tables_gpa < head->tables_bytes);
+}
+
+static const uint8_t *content_of(const struct snapshot *snapshot, uint64_t page)
+{
+    const uint8_t *stored = snapshot_page(snapshot, page);
+    return stored != NULL ? stored : zeroes;
+}
+
+static int put_back(void *context, struct page_run run)
+{
+    struct reset *reset = context;
+    uint8_t *ram = reset->machine->memory.ram;
+    for (uint64_t page = run.page; page < run.page + run.count; page++) {
+        uint8_t *at = ram + page * VM_PAGE;
+        const uint8_t *content = content_of(reset->snapshot, page);
+        if (is_table(&reset->snapshot->head, page)) {
+            if (memcmp(at, content, VM_PAGE) != 0)
+                return -ESTALE;
+        } else if (reset->copied < COPY_MAX) {
+            memcpy(at, content, VM_PAGE);
+            reset->copied++;
+        } else {
+            if (!reset->may_drop || madvise(at, VM_PAGE, MADV_DONTNEED) < 0)
+                return -E2BIG;
+            reset->dropped++;
+        }
+    }
+    return 0;
+}
+
+int restore_reset(struct machine *machine, struct restored *restored, struct err *err)
+{
+    struct reset reset = {
+        .machine = machine, .snapshot = &restored->snapshot, .may_drop = restored->dirty.scans};
+    if (!restored->can_reset)
+        return err_set(err, ENOTSUP, "%s", restored->why_not);
+    if (cpu_settle(&machine->cpu, machine->run) < 0)
+        return err_set(err, EIO, "the guest's CPU does not come to rest");
+    int result = dirty_each(&restored->dirty, machine->memory.ram, machine->memory.ram_bytes,
+                            put_back, &reset);
+    if (result == -ESTALE)
+        return err_set(err, ESTALE, "the guest left page tables that are not the snapshot's");
+    if (result < 0)
+        return err_set(err, -result, "put the guest's memory back:");
+    if (cpu_state_load(&machine->cpu, machine->run, &restored->state,
+                       &restored->snapshot.head.regs) < 0)
+        return err_set(err, EIO, "the guest's CPU does not take its state back");
+    restored->copied = reset.copied;
+    restored->dropped = reset.dropped;
+    return 0;
+}
