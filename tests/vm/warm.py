@@ -11,7 +11,7 @@ READY, MADE, REFUSED, REQUEST, DONE = 1, 2, 3, 4, 5
 WARM_FD, SNAPSHOT_FD, SEALS = 3, 4, 0xf
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 STAGES = ("mapped", "entered", "program", "first_byte", "end")
-LIMIT_S = 20
+LIMIT_S = 120
 
 
 class Done:
