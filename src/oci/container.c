@@ -329,7 +329,8 @@ static int make_init(struct oci_container *container, struct err *err)
 
 static int run_hooks(struct oci_container *container, struct err *err)
 {
-    char *state = oci_state_text(&container->state, OCI_STATUS_CREATING, container->pid, false);
+    /* "creating" is step 2 of the specification's lifecycle, hooks come after it */
+    char *state = oci_state_text(&container->state, OCI_STATUS_CREATED, container->pid, false);
     if (state == NULL)
         return err_set(err, ENOMEM, "the state for hooks:");
     int result = oci_hooks_run(&container->spec, OCI_HOOK_PRESTART, state, err);

@@ -89,7 +89,7 @@ static int furnish(struct exec *exec, struct err *err)
         result = oci_console_open(root, process, exec->console, false, &terminal, err);
     }
     if (result == 0)
-        result = oci_process_prepare(process, &exec->spec, exec->proc, err);
+        result = oci_process_prepare(process, &exec->spec, err);
     if (result == 0 && terminal >= 0)
         result = oci_console_take(terminal, err);
     return result;
@@ -179,12 +179,16 @@ static void step_main(struct exec *exec, int program_sync, int out)
     if (failed == 0 && affinity != NULL)
         failed = oci_affinity_set(affinity->final, &result.why);
     if (failed == 0)
-        failed = enter_namespaces(exec, &result.why);
+        failed = oci_process_label(process, exec->proc, &result.why);
     if (failed == 0) {
-        /* what the program's process does not need is not even to be found in its table */
-        bool labels = process->apparmor_profile != NULL || process->selinux_label != NULL;
-        int keep[] = {program_sync, out, exec->console, exec->listener, labels ? exec->proc : -1};
+        /* before anything of the container is entered: no process in its reach ever holds a
+         * descriptor that leads to the host (CVE-2016-9962) */
+        int keep[] = {program_sync, out, exec->console, exec->listener, exec->init};
         oci_close_others(3 + exec->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]));
+        failed = enter_namespaces(exec, &result.why);
+    }
+    if (failed == 0) {
+        close(exec->init);
         long pid = sys_clone3(CLONE_PARENT, 0, NULL, -1);
         if (pid == 0) {
             close(out);

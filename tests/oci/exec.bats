@@ -216,6 +216,33 @@ setup_more() {
     no grep -Eq ' (7|8|9) ->' <<<"$output"
 }
 
+# What the children of the runtime, itself a child of $1, hold once they are in the mount namespace $2.
+guests() {
+    local pid
+    for pid in $(pgrep -P "$(pgrep -P "$1" | paste -sd,)"); do
+        [ "$(readlink "/proc/$pid/ns/mnt")" = "$2" ] || continue
+        echo "guest $pid"
+        ls -l "/proc/$pid/fd" | grep -o -- '-> .*'
+    done
+}
+
+@test "who enters a container holds nothing of the host from the first moment" {
+    ours_only "others trust in what the kernel hides"
+    program sleep 1000
+    detached
+    inside_ns=$(readlink "/proc/$(in_state .pid)/ns/mnt")
+    # held at its first step inside, and where its program's process is born
+    for inject in setns:delay_exit=2000000 clone3:delay_enter=1000000 setsid:delay_enter=2000000; do
+        strace -f -qq -o "$dir/trace" -e trace="${inject%%:*}" -e inject="$inject" \
+            "$runtime" --root "$state" exec "$id" true </dev/null >"$dir/out" 2>&1 3>&- &
+        caller=$!
+        until guests "$caller" "$inside_ns" >"$dir/guests" 2>/dev/null && grep -q guest "$dir/guests"; do kill -0 "$caller"; done
+        wait "$caller"
+        cat "$dir/guests"
+        no grep -Ev '^guest|/dev/null|socket:|pipe:|anon_inode:|/out$' "$dir/guests"
+    done
+}
+
 @test "twenty at once" {
     detached
     for n in $(seq 20); do
