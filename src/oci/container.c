@@ -94,8 +94,13 @@ static int open_root(struct oci_container *container, struct err *err)
     if (path[0] != '/')
         rootfs = json_arena_printf(&container->state.arena, "%s/%s", container->state.bundle, path);
     container->state.rootfs = rootfs;
-    if (!oci_namespace_new(&container->spec, OCI_NS_MOUNT))
+    if (oci_namespace_joined(&container->spec, OCI_NS_MOUNT))
         return 0;
+    if (!oci_namespace_new(&container->spec, OCI_NS_MOUNT)) {
+        container->state.shared_mounts = true;
+        container->root = fd_steal(&dir);
+        return 0;
+    }
     int tree = sys_open_tree(dir, "", OPEN_TREE_CLONE | SYS_AT_RECURSIVE | SYS_AT_EMPTY_PATH);
     if (tree == -EPERM && container->rootless)
         return 0; /* init does it */
@@ -114,7 +119,7 @@ static int open_sources(struct oci_container *container, struct err *err)
         return err_set(err, ENOMEM, "mounts:");
     for (size_t i = 0; i < spec->mount_count; i++)
         container->sources[i] = -1;
-    if (!oci_namespace_new(spec, OCI_NS_MOUNT))
+    if (oci_namespace_joined(spec, OCI_NS_MOUNT))
         return 0;
     for (size_t i = 0; result == 0 && i < spec->mount_count; i++)
         result = oci_mount_open_source(container, &spec->mounts[i], &container->sources[i], err);

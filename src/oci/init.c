@@ -162,7 +162,8 @@ static int furnish(struct init *init, struct err *err)
         result = bring_loopback_up(err);
     if (result == 0)
         result = set_names(init->spec, err);
-    if (result == 0 && namespace_is_new(init, OCI_NS_MOUNT))
+    bool own_root = !oci_namespace_joined(init->spec, OCI_NS_MOUNT);
+    if (result == 0 && own_root)
         result = oci_rootfs_build(container, err);
     if (result == 0)
         result = open_terminal(init, err);
@@ -170,7 +171,7 @@ static int furnish(struct init *init, struct err *err)
         result = call_hooks(init, err);
     if (result == 0)
         result = set_sysctls(init, err);
-    if (result == 0 && namespace_is_new(init, OCI_NS_MOUNT))
+    if (result == 0 && own_root)
         result = oci_rootfs_enter(container, err);
     return result;
 }
