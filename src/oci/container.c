@@ -36,6 +36,7 @@
 #include "oci/spawn.h"
 #include "oci/sync.h"
 #include "oci/sys.h"
+#include "oci/tier.h"
 #include "oci/userns.h"
 
 #define PROC_MAGIC 0x9fa0
@@ -191,6 +192,9 @@ static int check_process(struct oci_container *container, struct err *err)
 
 static int look(struct oci_container *container, struct err *err)
 {
+    container->tier = oci_tier_of(container->state.annotations, err);
+    if (container->tier == NULL)
+        return -err->code;
     int result = open_root(container, err);
     if (result == 0)
         result = open_proc(container, err);
@@ -308,7 +312,7 @@ static int make_init(struct oci_container *container, struct err *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return err_set(err, errno, "socket for the container's init:");
     container->sync = ends[0];
-    int result = oci_spawn_init(container, ends[1], err);
+    int result = container->tier->spawn(container, ends[1], err);
     close(ends[1]);
     fd_close(&container->start);
     oci_cgroup_join_close(&container->join);

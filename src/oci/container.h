@@ -20,8 +20,11 @@
 #include "oci/state.h"
 #include "oci/verb.h"
 
+struct oci_tier_ops;
+
 struct oci_container {
     const struct oci_settings *set;
+    const struct oci_tier_ops *tier;
     struct oci_place place;
     struct oci_state state;
     struct oci_spec spec;

@@ -15,6 +15,7 @@
 #include "oci/hooks.h"
 #include "oci/start.h"
 #include "oci/sys.h"
+#include "oci/tier.h"
 #include "oci/verb.h"
 
 static int connect_init(const struct oci_place *place, struct err *err)
@@ -56,7 +57,7 @@ int oci_start_poststart(const struct oci_spec *spec, struct oci_state *state, st
     return result;
 }
 
-static int start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
+int oci_start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
 {
     struct oci_spec spec;
     int ends[2];
@@ -83,6 +84,12 @@ static int start_created(const struct oci_place *place, struct oci_state *state,
     return result;
 }
 
+static int start_by_tier(const struct oci_place *place, struct oci_state *state, struct err *err)
+{
+    const struct oci_tier_ops *tier = oci_tier_of(state->annotations, err);
+    return tier == NULL ? -err->code : tier->start(place, state, err);
+}
+
 int oci_start(struct oci_call *call, struct err *err)
 {
     struct oci_place place;
@@ -97,7 +104,7 @@ int oci_start(struct oci_call *call, struct err *err)
             result = err_set(err, EINVAL, "cannot start container %s that is %s", place.id,
                              oci_status_name(status));
         else
-            result = start_created(&place, &state, err);
+            result = start_by_tier(&place, &state, err);
         oci_state_free(&state);
     }
     oci_place_close(&place);
