@@ -246,12 +246,14 @@ static const struct refusal {
     {WHOLE,
      "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"maskedPaths\":[\"/x\"]}}",
      "linux.maskedPaths: needs a new mount namespace"},
-    {"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\",\"readonly\":true}}",
+    {WHOLE, "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\",\"readonly\":true}}",
      "root.readonly: needs a new mount namespace"},
-    {"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"rootfsPropagation\":"
+    {WHOLE,
+     "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"rootfsPropagation\":"
      "\"slave\"}}",
      "linux.rootfsPropagation: needs a new mount namespace"},
-    {"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"readonlyPaths\":[\"/x\"],"
+    {WHOLE,
+     "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"readonlyPaths\":[\"/x\"],"
      "\"namespaces\":[{\"type\":\"mount\",\"path\":\"/proc/1/ns/mnt\"}]}}",
      "linux.readonlyPaths: needs a new mount namespace"},
     /* resources */
