@@ -20,7 +20,15 @@ runs=${OCI_RUNS:-300} many=${OCI_MANY:-100} rested=${OCI_RESTED:-30} pods=${OCI_
 cp "$build/bench/bare" "$work/bare"
 mkdir "$work/states"
 mount -t tmpfs none "$work/states"
-trap 'umount -l "$work/states"; clean' EXIT
+finish() {
+    local one
+    for one in "$work"/states/*/exec-*; do
+        [ ! -d "$one" ] || call "$(basename "$(dirname "$one")")" delete --force "$(basename "$one")" || true
+    done
+    umount -l "$work/states"
+    clean
+}
+trap finish EXIT
 
 declare -A runtime=([skerry-oci]=$build/src/oci/skerry-oci)
 who=(skerry-oci)
@@ -87,7 +95,7 @@ note "OCI runtimes: run, create + start + delete, exec"
 for bundle in "${bundles[@]}"; do
     for name in "${who[@]}"; do
         call "$name" run --bundle "$work/$bundle" "warm-$name" >/dev/null </dev/null
-        call "$name" run --detach --bundle "$work/$bundle-sleep" "exec-$bundle-$name" >/dev/null </dev/null 2>&1
+        call "$name" run --detach --bundle "$work/$bundle-sleep" "exec-$bundle-$name" >"$work/said" 2>&1 </dev/null || { cat "$work/said"; exit 1; }
     done
 done
 words=()
@@ -137,7 +145,7 @@ if command -v containerd buildah >/dev/null && /usr/bin/python3 -c 'import grpc,
     mkdir -p "$work/c" "$work/cri"
     handlers=()
     for name in "${who[@]}"; do handlers+=("$name=${runtime[$name]}"); done
-    trap 'containerd_stop; umount -l "$work/states"; clean' EXIT
+    trap 'containerd_stop; finish' EXIT
     containerd_start "$work/c" "${runtime[skerry-oci]}" "${handlers[@]}" 3>&2
     box_image "$work/plain/rootfs" "$work/box.tar"
     ctr --address "$address" --namespace k8s.io image import --snapshotter native "$work/box.tar" >/dev/null
