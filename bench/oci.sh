@@ -157,6 +157,6 @@ fi
 
 python3 "$here/oci.py" report "$work" >"$work/json"
 jq -r '.rows[] | "  \(.name): n \(.n), median \(.p50) \(.unit), p99 \(.p99)" + (if .ratio then ", \(.ratio)x of crun" else "" end)' "$work/json"
-jq -r '.cpu[] | "  \(.name): \(.user_ms) ms of CPU in user mode, \(.kernel_ms) in the kernel"' "$work/json"
+jq -r '.cpu_times[] | "  \(.name): \(.cpu_ms) ms of CPU"' "$work/json"
 jq -r '.counts[] | "  \(.name): \(.calls) system calls, \(.execs) execs, \(.processes) processes, at most \(.rss_kib) KiB resident while creating"' "$work/json"
 result oci "$work/json"

@@ -230,6 +230,8 @@ static int fill_state(struct oci_container *container, const char *id, struct er
     state->version = container->spec.version;
     state->owner = geteuid();
     state->rdt = container->spec.linux_.intel_rdt != NULL;
+    state->no_poststart = container->spec.hooks[OCI_HOOK_POSTSTART].count == 0;
+    state->no_poststop = container->spec.hooks[OCI_HOOK_POSTSTOP].count == 0;
     state->annotations = json_get(container->spec.json, "annotations");
     if (state->id == NULL || state->created == NULL)
         return err_set(err, ENOMEM, "state:");

@@ -39,7 +39,7 @@ static void run_poststop(const struct oci_settings *set, const struct oci_place 
 {
     struct oci_spec spec;
     struct err err = {0};
-    if (oci_spec_load(place->dir, &spec, &err) < 0)
+    if (state->no_poststop || oci_spec_load(place->dir, &spec, &err) < 0)
         return; /* it died before the configuration was kept: nothing was begun */
     struct oci_hooks *hooks = &spec.hooks[OCI_HOOK_POSTSTOP];
     struct oci_hooks all = *hooks;

@@ -57,31 +57,35 @@ int oci_start_poststart(const struct oci_spec *spec, struct oci_state *state, st
     return result;
 }
 
-int oci_start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
+static int run_poststart(const struct oci_place *place, struct oci_state *state, struct err *err)
 {
     struct oci_spec spec;
+    if (state->no_poststart)
+        return 0;
+    int result = oci_spec_load(place->dir, &spec, err);
+    if (result < 0)
+        return result;
+    result = oci_start_poststart(&spec, state, err);
+    oci_spec_free(&spec);
+    return result;
+}
+
+int oci_start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
+{
     int ends[2];
     fd_owner sock = connect_init(place, err);
     if (sock < 0)
         return sock;
-    int result = oci_spec_load(place->dir, &spec, err);
-    if (result < 0)
-        return result;
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        oci_spec_free(&spec);
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, errno, "pipe:");
-    }
-    result = oci_send_descriptor(sock, ends[1], "start");
+    int result = oci_send_descriptor(sock, ends[1], "start");
     close(ends[1]);
     if (result < 0)
         err_set(err, -result, "reach the init of container %s:", place->id);
     else
         result = await_program(ends[0], place, err);
     close(ends[0]);
-    if (result == 0)
-        result = oci_start_poststart(&spec, state, err);
-    oci_spec_free(&spec);
-    return result;
+    return result == 0 ? run_poststart(place, state, err) : result;
 }
 
 static int start_by_tier(const struct oci_place *place, struct oci_state *state, struct err *err)
