@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What bench/oci.sh measures with: times of commands in turns, many at once, counts of a trace.
 
-  oci.py steps CPU [NAME COUNT COMMANDS]...      JSON lines {name, ms}; COMMANDS are separated by " ; ", "rest MS" is a pause
+  oci.py steps CPU [NAME COUNT COMMANDS]...      JSON lines {name, ms, ...}; COMMANDS are separated by " ; ", "rest MS" is a pause
+  oci.py kernel CPU COUNT                        lines of what the kernel alone takes for some of what a run asks for
   oci.py many NAME COUNT RUNTIME BUNDLE          a line for that many in a row and one for all at once
   oci.py count NAME TRACE -- COMMAND...          a line of counts: of strace's output, and of memory while COMMAND runs
   oci.py report DIR                              all of these as one JSON object
 """
+import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -16,23 +19,34 @@ import time
 NULL = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
 
 
-def spawn(words):
-    """Starts by posix_spawn, which costs the same for all, and waits."""
+def start(words):
+    """By posix_spawn, which costs the same for all."""
     actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
-    pid = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
+    return os.posix_spawn(words[0], words, os.environ, file_actions=actions)
+
+
+def finish(pid, words):
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code:
         sys.exit(f"oci.py: {' '.join(words)} failed with {code}")
+
+
+def spawn(words):
+    finish(start(words), words)
 
 
 def timed(commands):
     if commands[0][0] == "rest":
         time.sleep(int(commands[0][1]) / 1000)
         commands = commands[1:]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic_ns()
     for words in commands:
         spawn(words)
-    return (time.monotonic_ns() - begun) / 1e6
+    ended = time.monotonic_ns()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"ms": (ended - begun) / 1e6, "cpu_ms": cpu_s * 1e3}
 
 
 def steps(cpu, words):
@@ -44,7 +58,62 @@ def steps(cpu, words):
     for turn in range(most):
         for name, count, commands in series:
             if turn * count // most != (turn + 1) * count // most:
-                print(json.dumps({"name": name, "ms": timed(commands)}))
+                print(json.dumps({"name": name, **timed(commands)}))
+
+
+def passed_ms(function, *args):
+    begun = time.monotonic_ns()
+    function(*args)
+    return (time.monotonic_ns() - begun) / 1e6
+
+
+def in_child(function):
+    """Milliseconds that the function of a new process says."""
+    near, far = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(far, str(function()).encode())
+        os._exit(0)
+    os.close(far)
+    told = os.read(near, 64)
+    os.close(near)
+    os.waitpid(pid, 0)
+    return float(told)
+
+
+def group_ms(tree):
+    """A group of one hierarchy made, entered, removed."""
+    group = os.path.join(tree, "bench-oci")
+    total = passed_ms(os.mkdir, group, 0o755)
+    if os.path.basename(tree) == "cpuset":
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            with open(os.path.join(tree, name), encoding="ascii") as file:
+                value = file.read().encode()
+            fd = os.open(os.path.join(group, name), os.O_WRONLY)
+            total += passed_ms(os.write, fd, value)
+            os.close(fd)
+    fd = os.open(os.path.join(group, "tasks"), os.O_WRONLY)
+    total += in_child(lambda: passed_ms(os.write, fd, b"0"))
+    os.close(fd)
+    return total + passed_ms(os.rmdir, group)
+
+
+def unshare_ms(flags):
+    return in_child(lambda: passed_ms(ctypes.CDLL(None).unshare, flags))
+
+
+def kernel(cpu, count):
+    os.sched_setaffinity(0, {cpu})
+    newns, newcgroup, newuts, newipc, newpid, newnet = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+    root = "/sys/fs/cgroup"
+    trees = [os.path.join(root, name) for name in os.listdir(root) if os.path.exists(os.path.join(root, name, "tasks"))]
+    for _ in range(count):
+        lines = {"the namespaces but the network's": unshare_ms(newns | newcgroup | newuts | newipc | newpid),
+                 "a network namespace": unshare_ms(newnet)}
+        if trees:
+            lines[f"a group in each of {len(trees)} hierarchies made, entered, removed"] = sum(map(group_ms, trees))
+        for name, ms in lines.items():
+            print(json.dumps({"name": f"kernel alone: {name}", "ms": ms}))
 
 
 def many(name, count, runtime, bundle):
@@ -58,10 +127,9 @@ def many(name, count, runtime, bundle):
     row = (time.monotonic_ns() - begun) / 1e6
     begun = time.monotonic_ns()
     for verb in verbs:
-        children = [subprocess.Popen(runtime + verb + [one], **NULL, stderr=subprocess.DEVNULL) for one in ids]
+        children = [(start(runtime + verb + [one]), runtime + verb + [one]) for one in ids]
         for child in children:
-            if child.wait():
-                sys.exit(f"oci.py: {runtime[0]} {verb[0]} failed")
+            finish(*child)
     at_once = (time.monotonic_ns() - begun) / 1e6
     print(json.dumps({"name": f"{count} created, started, deleted in a row, plain, {name}", "ms": row}))
     print(json.dumps({"name": f"{count} created, started, deleted at once, plain, {name}", "ms": at_once}))
@@ -115,6 +183,15 @@ def quantile(values, part):
     return round(sorted(values)[min(len(values) - 1, int(len(values) * part))], 3)
 
 
+def processor_times(folder):
+    """Means. How much of it was in the kernel is not told: for what is shorter than a tick it is guessed."""
+    runs = {}
+    for line in lines(os.path.join(folder, "steps")):
+        if line["name"].startswith("run, "):
+            runs.setdefault(line["name"], []).append(line["cpu_ms"])
+    return [{"name": name, "cpu_ms": round(sum(times) / len(times), 2)} for name, times in runs.items()]
+
+
 def report(folder):
     series = {}
     for line in lines(os.path.join(folder, "steps")) + lines(os.path.join(folder, "many")):
@@ -129,13 +206,15 @@ def report(folder):
         rows.append({"name": name, "unit": "ms", "n": len(values), "min": quantile(values, 0), "p50": medians[name], "p99": quantile(values, 0.99),
                      "max": quantile(values, 1), "ratio": round(medians[name] / reference, 2) if reference else None})
     rows.sort(key=lambda row: row["name"].rpartition(", ")[0])
-    print(json.dumps({"unit": "ms", "rows": rows, "counts": lines(os.path.join(folder, "counts"))}))
+    print(json.dumps({"unit": "ms", "rows": rows, "cpu_times": processor_times(folder), "counts": lines(os.path.join(folder, "counts"))}))
 
 
 def main():
     verb, *words = sys.argv[1:]
     if verb == "steps":
         steps(int(words[0]), words[1:])
+    elif verb == "kernel":
+        kernel(int(words[0]), int(words[1]))
     elif verb == "many":
         many(words[0], int(words[1]), words[2], words[3])
     elif verb == "count":

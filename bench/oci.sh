@@ -6,15 +6,29 @@
 # containers in a row and at once; system calls and execs of a run; the runtime's memory; a pod by CRI.
 #
 # Crun wants either cgroup v1 or v2; where both are mounted, the empty v2 hierarchy is hidden from all three.
-set -euo pipefail
-if [ -z "${OCI_BENCH_INSIDE-}" ] && [ -e /sys/fs/cgroup/unified/cgroup.procs ]; then
-    OCI_BENCH_INSIDE=1 exec unshare --mount --propagation private sh -c \
-        'umount /sys/fs/cgroup/unified && mount -t tmpfs none /sys/fs/cgroup/unified && exec "$@"' sh "$0" "$@"
+# Their states are on a tmpfs, as /run is.
+set -Eeuo pipefail
+trap 'echo "oci.sh: line $LINENO failed: $BASH_COMMAND" >&2' ERR
+if [ -z "${OCI_BENCH_INSIDE-}" ]; then
+    OCI_BENCH_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
+[ ! -e /sys/fs/cgroup/unified/cgroup.procs ] || umount /sys/fs/cgroup/unified
+[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified
 # shellcheck source=bench/lib.sh
 source "$(dirname "$0")/lib.sh"
 runs=${OCI_RUNS:-300} many=${OCI_MANY:-100} rested=${OCI_RESTED:-30} pods=${OCI_PODS:-20}
 cp "$build/bench/bare" "$work/bare"
+mkdir "$work/states"
+mount -t tmpfs none "$work/states"
+finish() {
+    local one
+    for one in "$work"/states/*/exec-*; do
+        [ ! -d "$one" ] || call "$(basename "$(dirname "$one")")" delete --force "$(basename "$one")" || true
+    done
+    umount -l "$work/states"
+    clean
+}
+trap finish EXIT
 
 declare -A runtime=([skerry-oci]=$build/src/oci/skerry-oci)
 who=(skerry-oci)
@@ -59,7 +73,7 @@ sleeping() { # BUNDLE: its program waits
 call() { # RUNTIME WORDS...
     local name=$1
     shift
-    "${runtime[$name]}" --root "$work/state-$name" "$@"
+    "${runtime[$name]}" --root "$work/states/$name" "$@"
 }
 
 make_bundle "$work/plain"
@@ -81,13 +95,13 @@ note "OCI runtimes: run, create + start + delete, exec"
 for bundle in "${bundles[@]}"; do
     for name in "${who[@]}"; do
         call "$name" run --bundle "$work/$bundle" "warm-$name" >/dev/null </dev/null
-        call "$name" run --detach --bundle "$work/$bundle-sleep" "exec-$bundle-$name" >/dev/null </dev/null 2>&1
+        call "$name" run --detach --bundle "$work/$bundle-sleep" "exec-$bundle-$name" >"$work/said" 2>&1 </dev/null || { cat "$work/said"; exit 1; }
     done
 done
 words=()
 for bundle in "${bundles[@]}"; do
     for name in "${who[@]}"; do
-        at="${runtime[$name]} --root $work/state-$name"
+        at="${runtime[$name]} --root $work/states/$name"
         words+=("run, $bundle, $name" "$runs" "$at run --bundle $work/$bundle bench"
             "create+start+delete, $bundle, $name" "$((runs / 3 + 1))"
             "$at create --bundle $work/$bundle-sleep bench ; $at start bench ; $at delete --force bench"
@@ -95,14 +109,15 @@ for bundle in "${bundles[@]}"; do
     done
 done
 for name in "${who[@]}"; do
-    words+=("run after 100 ms of rest, plain, $name" "$rested" "rest 100 ; ${runtime[$name]} --root $work/state-$name run --bundle $work/plain bench")
+    words+=("run after 100 ms of rest, plain, $name" "$rested" "rest 100 ; ${runtime[$name]} --root $work/states/$name run --bundle $work/plain bench")
 done
 python3 "$here/oci.py" steps "$cpu" "${words[@]}" >"$work/steps"
+python3 "$here/oci.py" kernel "$cpu" "$((runs / 3 + 1))" >>"$work/steps"
 
 note "OCI runtimes: $many in a row, and at once"
 for _ in $(seq "${OCI_ROUNDS:-3}"); do
     for name in "${who[@]}"; do
-        python3 "$here/oci.py" many "$name" "$many" "${runtime[$name]} --root $work/state-$name" "$work/plain-sleep"
+        python3 "$here/oci.py" many "$name" "$many" "${runtime[$name]} --root $work/states/$name" "$work/plain-sleep"
     done
 done >"$work/many"
 for bundle in "${bundles[@]}"; do
@@ -112,9 +127,9 @@ done
 note "OCI runtimes: system calls, execs, memory of one run"
 for bundle in "${bundles[@]}"; do
     for name in "${who[@]}"; do
-        at=(--root "$work/state-$name" run --bundle "$work/$bundle" counted)
+        at=(--root "$work/states/$name" run --bundle "$work/$bundle" counted)
         strace -f -qq -e signal=none -o "$work/trace" "${runtime[$name]}" "${at[@]}" >/dev/null </dev/null
-        python3 "$here/oci.py" count "$name, $bundle" "$work/trace" -- "${runtime[$name]}" --root "$work/state-$name" \
+        python3 "$here/oci.py" count "$name, $bundle" "$work/trace" -- "${runtime[$name]}" --root "$work/states/$name" \
             create --bundle "$work/$bundle-sleep" measured
         call "$name" delete --force measured
     done
@@ -130,7 +145,7 @@ if command -v containerd buildah >/dev/null && /usr/bin/python3 -c 'import grpc,
     mkdir -p "$work/c" "$work/cri"
     handlers=()
     for name in "${who[@]}"; do handlers+=("$name=${runtime[$name]}"); done
-    trap 'containerd_stop; clean' EXIT
+    trap 'containerd_stop; finish' EXIT
     containerd_start "$work/c" "${runtime[skerry-oci]}" "${handlers[@]}" 3>&2
     box_image "$work/plain/rootfs" "$work/box.tar"
     ctr --address "$address" --namespace k8s.io image import --snapshotter native "$work/box.tar" >/dev/null
@@ -142,5 +157,6 @@ fi
 
 python3 "$here/oci.py" report "$work" >"$work/json"
 jq -r '.rows[] | "  \(.name): n \(.n), median \(.p50) \(.unit), p99 \(.p99)" + (if .ratio then ", \(.ratio)x of crun" else "" end)' "$work/json"
+jq -r '.cpu_times[] | "  \(.name): \(.cpu_ms) ms of CPU"' "$work/json"
 jq -r '.counts[] | "  \(.name): \(.calls) system calls, \(.execs) execs, \(.processes) processes, at most \(.rss_kib) KiB resident while creating"' "$work/json"
 result oci "$work/json"

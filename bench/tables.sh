@@ -67,6 +67,8 @@ stages() { # the daemon's own histograms
 oci() {
     jq -r '"| ms | n | min | median | p99 | max | of crun |", "|---|--:|--:|--:|--:|--:|--:|",
         (.rows[] | "| \(.name) | \(.n) | \(.min) | \(.p50) | \(.p99) | \(.max) | \(.ratio // "") |"), "",
+        "| CPU of a run, mean | ms |", "|---|--:|",
+        (.cpu_times[] | "| \(.name) | \(.cpu_ms) |"), "",
         "| run of | system calls | execs | processes | most resident while creating, KiB |", "|---|--:|--:|--:|--:|",
         (.counts[] | "| \(.name) | \(.calls) | \(.execs) | \(.processes) | \(.rss_kib) |")' "$dir/oci.json"
 }

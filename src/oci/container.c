@@ -36,6 +36,7 @@
 #include "oci/spawn.h"
 #include "oci/sync.h"
 #include "oci/sys.h"
+#include "oci/tier.h"
 #include "oci/userns.h"
 
 #define PROC_MAGIC 0x9fa0
@@ -94,8 +95,13 @@ static int open_root(struct oci_container *container, struct err *err)
     if (path[0] != '/')
         rootfs = json_arena_printf(&container->state.arena, "%s/%s", container->state.bundle, path);
     container->state.rootfs = rootfs;
-    if (!oci_namespace_new(&container->spec, OCI_NS_MOUNT))
+    if (oci_namespace_joined(&container->spec, OCI_NS_MOUNT))
         return 0;
+    if (!oci_namespace_new(&container->spec, OCI_NS_MOUNT)) {
+        container->state.shared_mounts = true;
+        container->root = fd_steal(&dir);
+        return 0;
+    }
     int tree = sys_open_tree(dir, "", OPEN_TREE_CLONE | SYS_AT_RECURSIVE | SYS_AT_EMPTY_PATH);
     if (tree == -EPERM && container->rootless)
         return 0; /* init does it */
@@ -114,7 +120,7 @@ static int open_sources(struct oci_container *container, struct err *err)
         return err_set(err, ENOMEM, "mounts:");
     for (size_t i = 0; i < spec->mount_count; i++)
         container->sources[i] = -1;
-    if (!oci_namespace_new(spec, OCI_NS_MOUNT))
+    if (oci_namespace_joined(spec, OCI_NS_MOUNT))
         return 0;
     for (size_t i = 0; result == 0 && i < spec->mount_count; i++)
         result = oci_mount_open_source(container, &spec->mounts[i], &container->sources[i], err);
@@ -186,6 +192,9 @@ static int check_process(struct oci_container *container, struct err *err)
 
 static int look(struct oci_container *container, struct err *err)
 {
+    container->tier = oci_tier_of(container->state.annotations, err);
+    if (container->tier == NULL)
+        return -err->code;
     int result = open_root(container, err);
     if (result == 0)
         result = open_proc(container, err);
@@ -221,6 +230,8 @@ static int fill_state(struct oci_container *container, const char *id, struct er
     state->version = container->spec.version;
     state->owner = geteuid();
     state->rdt = container->spec.linux_.intel_rdt != NULL;
+    state->no_poststart = container->spec.hooks[OCI_HOOK_POSTSTART].count == 0;
+    state->no_poststop = container->spec.hooks[OCI_HOOK_POSTSTOP].count == 0;
     state->annotations = json_get(container->spec.json, "annotations");
     if (state->id == NULL || state->created == NULL)
         return err_set(err, ENOMEM, "state:");
@@ -303,7 +314,7 @@ static int make_init(struct oci_container *container, struct err *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return err_set(err, errno, "socket for the container's init:");
     container->sync = ends[0];
-    int result = oci_spawn_init(container, ends[1], err);
+    int result = container->tier->spawn(container, ends[1], err);
     close(ends[1]);
     fd_close(&container->start);
     oci_cgroup_join_close(&container->join);
@@ -329,7 +340,8 @@ static int make_init(struct oci_container *container, struct err *err)
 
 static int run_hooks(struct oci_container *container, struct err *err)
 {
-    char *state = oci_state_text(&container->state, OCI_STATUS_CREATING, container->pid, false);
+    /* "creating" is step 2 of the specification's lifecycle, hooks come after it */
+    char *state = oci_state_text(&container->state, OCI_STATUS_CREATED, container->pid, false);
     if (state == NULL)
         return err_set(err, ENOMEM, "the state for hooks:");
     int result = oci_hooks_run(&container->spec, OCI_HOOK_PRESTART, state, err);

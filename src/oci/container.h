@@ -20,8 +20,11 @@
 #include "oci/state.h"
 #include "oci/verb.h"
 
+struct oci_tier_ops;
+
 struct oci_container {
     const struct oci_settings *set;
+    const struct oci_tier_ops *tier;
     struct oci_place place;
     struct oci_state state;
     struct oci_spec spec;
@@ -30,7 +33,8 @@ struct oci_container {
     bool immediate; /* run: init does not wait for start */
     bool rootless;  /* the runtime has no privilege in the host's user namespace */
     int bundle;     /* directory */
-    int root;       /* the root file system as a detached tree; rootless: -1 until init opens it */
+    int root;       /* the root file system as a detached tree (rootless: -1 until init opens it);
+                     * with the host's mount namespace its directory */
     int *sources;   /* for each mount of the spec: a detached tree, or -1 */
     int proc;       /* O_PATH of the host's /proc, verified */
     int namespaces[OCI_NAMESPACES]; /* to join, or -1 */
@@ -62,6 +66,12 @@ int oci_container_destroy(const struct oci_settings *set, struct oci_place *plac
 static inline bool oci_namespace_new(const struct oci_spec *spec, enum oci_namespace_kind kind)
 {
     return spec->linux_.namespaces[kind].listed && spec->linux_.namespaces[kind].path == NULL;
+}
+
+/* True when one that exists is entered, by its path. */
+static inline bool oci_namespace_joined(const struct oci_spec *spec, enum oci_namespace_kind kind)
+{
+    return spec->linux_.namespaces[kind].listed && spec->linux_.namespaces[kind].path != NULL;
 }
 
 /* True when the runtime will map init's ids without privilege: until then init must be dumpable. */

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "oci/container.h"
 #include "oci/hooks.h"
+#include "oci/init.h"
 #include "oci/rdt.h"
 #include "oci/report.h"
 #include "oci/sys.h"
@@ -38,7 +39,7 @@ static void run_poststop(const struct oci_settings *set, const struct oci_place 
 {
     struct oci_spec spec;
     struct err err = {0};
-    if (oci_spec_load(place->dir, &spec, &err) < 0)
+    if (state->no_poststop || oci_spec_load(place->dir, &spec, &err) < 0)
         return; /* it died before the configuration was kept: nothing was begun */
     struct oci_hooks *hooks = &spec.hooks[OCI_HOOK_POSTSTOP];
     struct oci_hooks all = *hooks;
@@ -50,6 +51,18 @@ static void run_poststop(const struct oci_settings *set, const struct oci_place 
             oci_report(set, "warning", err.text);
     }
     oci_spec_free(&spec);
+}
+
+static int drop_mounts(const struct oci_place *place, const struct oci_state *state,
+                       struct err *err)
+{
+    struct oci_spec spec;
+    struct err ignored = {0};
+    if (oci_spec_load(place->dir, &spec, &ignored) < 0)
+        return 0; /* it died before the configuration was kept: nothing was begun */
+    int result = oci_rootfs_unmount(&spec, state->rootfs, err);
+    oci_spec_free(&spec);
+    return result;
 }
 
 int oci_container_destroy(const struct oci_settings *set, struct oci_place *place,
@@ -66,6 +79,8 @@ int oci_container_destroy(const struct oci_settings *set, struct oci_place *plac
     }
     if (result == 0 && state->rdt)
         result = oci_rdt_remove(state->id, err);
+    if (result == 0 && state->shared_mounts)
+        result = drop_mounts(place, state, err);
     if (result < 0)
         return result;
     run_poststop(set, place, state);

@@ -24,6 +24,7 @@
 #include "oci/affinity.h"
 #include "oci/agent.h"
 #include "oci/console.h"
+#include "oci/exec.h"
 #include "oci/exec_process.h"
 #include "oci/filter_get.h"
 #include "oci/foreground.h"
@@ -38,11 +39,12 @@
 #include "oci/state.h"
 #include "oci/sync.h"
 #include "oci/sys.h"
+#include "oci/tier.h"
 
 struct exec {
     struct oci_call *call;
-    struct oci_place place;
-    struct oci_state state;
+    const struct oci_place *place;
+    struct oci_state *state;
     struct oci_spec spec; /* of the container; process is the new one's */
     struct oci_spec own;  /* of --process */
     struct oci_filter filter;
@@ -77,7 +79,7 @@ static int furnish(struct exec *exec, struct err *err)
     oci_process_reset_signals();
     if (setsid() < 0)
         return err_set(err, errno, "begin a session:");
-    snprintf(name, sizeof(name), "_ses.%s", exec->state.id);
+    snprintf(name, sizeof(name), "_ses.%s", exec->state->id);
     raw2(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, name);
     if (exec->spec.linux_.namespaces[OCI_NS_USER].listed) {
         raw3(SYS_setresgid, 0, 0, 0);
@@ -89,7 +91,7 @@ static int furnish(struct exec *exec, struct err *err)
         result = oci_console_open(root, process, exec->console, false, &terminal, err);
     }
     if (result == 0)
-        result = oci_process_prepare(process, &exec->spec, exec->proc, err);
+        result = oci_process_prepare(process, &exec->spec, err);
     if (result == 0 && terminal >= 0)
         result = oci_console_take(terminal, err);
     return result;
@@ -179,12 +181,16 @@ static void step_main(struct exec *exec, int program_sync, int out)
     if (failed == 0 && affinity != NULL)
         failed = oci_affinity_set(affinity->final, &result.why);
     if (failed == 0)
-        failed = enter_namespaces(exec, &result.why);
+        failed = oci_process_label(process, exec->proc, &result.why);
     if (failed == 0) {
-        /* what the program's process does not need is not even to be found in its table */
-        bool labels = process->apparmor_profile != NULL || process->selinux_label != NULL;
-        int keep[] = {program_sync, out, exec->console, exec->listener, labels ? exec->proc : -1};
+        /* before anything of the container is entered: no process in its reach ever holds a
+         * descriptor that leads to the host (CVE-2016-9962) */
+        int keep[] = {program_sync, out, exec->console, exec->listener, exec->init};
         oci_close_others(3 + exec->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]));
+        failed = enter_namespaces(exec, &result.why);
+    }
+    if (failed == 0) {
+        close(exec->init);
         long pid = sys_clone3(CLONE_PARENT, 0, NULL, -1);
         if (pid == 0) {
             close(out);
@@ -240,7 +246,7 @@ static int place_in_groups(struct exec *exec, struct err *err)
     int result = 0;
     for (size_t i = 0; result == 0 && i < groups->count; i++) {
         const char *colon = strchr(groups->items[i], ':');
-        result = oci_cgroup_join_pid(&exec->state.cgroup, colon ? colon + 1 : groups->items[i],
+        result = oci_cgroup_join_pid(&exec->state->cgroup, colon ? colon + 1 : groups->items[i],
                                      exec->pid, err);
     }
     return result;
@@ -282,12 +288,12 @@ static int connect_terminal(struct exec *exec, struct err *err)
 
 static int check_running(const struct exec *exec, struct err *err)
 {
-    enum oci_status status = oci_state_status(&exec->place, &exec->state);
+    enum oci_status status = oci_state_status(exec->place, exec->state);
     if (status == OCI_STATUS_PAUSED && !exec->call->set.ignore_paused)
         return err_set(err, EBUSY, "cannot exec in the paused container %s (--ignore-paused)",
-                       exec->state.id);
+                       exec->state->id);
     if (status == OCI_STATUS_STOPPED || status == OCI_STATUS_CREATING)
-        return err_set(err, ESRCH, "cannot exec in container %s that is %s", exec->state.id,
+        return err_set(err, ESRCH, "cannot exec in container %s that is %s", exec->state->id,
                        oci_status_name(status));
     return 0;
 }
@@ -297,7 +303,7 @@ static int prepare(struct exec *exec, struct err *err)
     uint64_t missing = 0;
     int result = check_running(exec, err);
     if (result == 0)
-        result = oci_spec_load(exec->place.dir, &exec->spec, err);
+        result = oci_spec_load(exec->place->dir, &exec->spec, err);
     if (result == 0)
         result = oci_exec_process(exec->call, &exec->spec, &exec->own, err);
     if (result == 0)
@@ -306,22 +312,22 @@ static int prepare(struct exec *exec, struct err *err)
     if (result < 0)
         return result;
     exec->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    exec->init = oci_process_open(&exec->state.init);
+    exec->init = oci_process_open(&exec->state->init);
     if (exec->init < 0 || exec->proc < 0)
-        return err_set(err, ESRCH, "container %s is not running", exec->state.id);
+        return err_set(err, ESRCH, "container %s is not running", exec->state->id);
     result = oci_filter_get(exec->spec.linux_.seccomp, &exec->filter, err);
     if (result == 0)
         result = oci_agent_connect(exec->spec.linux_.seccomp, &exec->filter, &exec->listener, err);
     if (result == 0 && exec->listener >= 0) {
         exec->state_json =
-            oci_state_text(&exec->state, OCI_STATUS_RUNNING, exec->state.init.pid, false);
+            oci_state_text(exec->state, OCI_STATUS_RUNNING, exec->state->init.pid, false);
         if (exec->state_json == NULL)
             result = err_set(err, ENOMEM, "the state for the seccomp agent:");
     }
     if (result == 0)
         result = connect_terminal(exec, err);
-    if (result == 0 && !exec->state.no_cgroup)
-        result = oci_cgroup_join_open(&exec->state.cgroup, &exec->join, err);
+    if (result == 0 && !exec->state->no_cgroup)
+        result = oci_cgroup_join_open(&exec->state->cgroup, &exec->join, err);
     if (result == 0 && !exec->rootless)
         result = oci_self_hide(err);
     return result;
@@ -350,9 +356,12 @@ static int run(struct exec *exec, struct err *err)
     return result;
 }
 
-int oci_exec(struct oci_call *call, struct err *err)
+int oci_exec_in(struct oci_call *call, const struct oci_place *place, struct oci_state *state,
+                struct err *err)
 {
     struct exec exec = {.call = call,
+                        .place = place,
+                        .state = state,
                         .init = -1,
                         .proc = -1,
                         .sync = -1,
@@ -360,18 +369,11 @@ int oci_exec(struct oci_call *call, struct err *err)
                         .console_near = -1,
                         .listener = -1,
                         .pidfd = -1,
+                        .preserve_fds = call->set.preserve_fds,
                         .rootless = geteuid() != 0,
                         .terminal = {.near = -1},
                         .join = {.v2_dir = -1}};
-    uint32_t listen_fds = 0; /* the container's first process had them */
-    int result = oci_inherited_count(call->set.preserve_fds, &listen_fds, &exec.preserve_fds, err);
-    if (result == 0)
-        result = oci_place_open(call->root, call->argv[0], false, &exec.place, err);
-    if (result < 0)
-        return result;
-    result = oci_state_load(&exec.place, &exec.state, err);
-    if (result == 0)
-        result = run(&exec, err);
+    int result = run(&exec, err);
     int *fds[] = {&exec.init,         &exec.proc,  &exec.sync,    &exec.console,
                   &exec.console_near, &exec.pidfd, &exec.listener};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -380,7 +382,27 @@ int oci_exec(struct oci_call *call, struct err *err)
     oci_filter_free(&exec.filter);
     oci_spec_free(&exec.own);
     oci_spec_free(&exec.spec);
-    oci_state_free(&exec.state);
-    oci_place_close(&exec.place);
+    return result;
+}
+
+int oci_exec(struct oci_call *call, struct err *err)
+{
+    struct oci_place place;
+    struct oci_state state;
+    uint32_t listen_fds = 0; /* the container's first process had them */
+    /* before anything is opened that could stand where one of them should be */
+    int result =
+        oci_inherited_count(call->set.preserve_fds, &listen_fds, &call->set.preserve_fds, err);
+    if (result == 0)
+        result = oci_place_open(call->root, call->argv[0], false, &place, err);
+    if (result < 0)
+        return result;
+    result = oci_state_load(&place, &state, err);
+    if (result == 0) {
+        const struct oci_tier_ops *tier = oci_tier_of(state.annotations, err);
+        result = tier == NULL ? -err->code : tier->exec(call, &place, &state, err);
+        oci_state_free(&state);
+    }
+    oci_place_close(&place);
     return result;
 }

@@ -20,10 +20,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "oci/passwd.h"
 #include "oci/process.h"
 #include "oci/sys.h"
-
-#define PASSWD_MAX (256 * 1024)
 
 static const char *variable(char *const *environment, const char *name)
 {
@@ -80,47 +79,6 @@ int oci_process_find(const struct oci_process *process, char *out, struct err *e
     return err_set(err, ENOENT, "executable file `%s` not found in $PATH:", name);
 }
 
-/* The image's /etc/passwd as text; it may be anything, and a FIFO must not hold us up. */
-static bool read_passwd(char text[PASSWD_MAX])
-{
-    struct stat status;
-    fd_owner file = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
-        return false;
-    ssize_t size = fd_read_all(file, text, PASSWD_MAX - 1);
-    text[size > 0 ? size : 0] = '\0';
-    return size > 0;
-}
-
-/* The sixth field of the line whose third is uid. */
-static int home_of(uint32_t uid, char *out, size_t room)
-{
-    char *text = malloc(PASSWD_MAX);
-    int found = -ENOENT;
-    if (text == NULL)
-        return -ENOMEM;
-    if (read_passwd(text)) {
-        char *save = NULL;
-        for (char *line = strtok_r(text, "\n", &save); line != NULL && found < 0;
-             line = strtok_r(NULL, "\n", &save)) {
-            char *fields[7] = {line};
-            int count = 1;
-            for (char *colon; count < 7 && (colon = strchr(fields[count - 1], ':')); count++) {
-                *colon = '\0';
-                fields[count] = colon + 1;
-            }
-            char *end;
-            if (count < 6 || fields[2][0] == '\0' || strtoul(fields[2], &end, 10) != uid ||
-                *end != '\0')
-                continue;
-            snprintf(out, room, "HOME=%s", fields[5][0] != '\0' ? fields[5] : "/");
-            found = 0;
-        }
-    }
-    free(text);
-    return found;
-}
-
 char **oci_process_environment(const struct oci_process *process)
 {
     size_t count = process->env.count;
@@ -137,7 +95,9 @@ char **oci_process_environment(const struct oci_process *process)
         free(home);
         return all;
     }
-    if (home_of(process->user.uid, home, PATH_MAX) < 0)
+    strcpy(home, "HOME=");
+    if (oci_passwd_get(process->user.uid, OCI_PASSWD_HOME, home + 5, PATH_MAX - 5) < 0 ||
+        home[5] == '\0')
         strcpy(home, "HOME=/");
     all[count] = home;
     return all;

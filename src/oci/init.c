@@ -37,7 +37,8 @@ struct init {
     const struct oci_process *process;
     char path[PATH_MAX]; /* of the program */
     char **environment;
-    char *state_json; /* status "creating", for hooks and the seccomp agent */
+    char *hook_state;  /* status "created" */
+    char *agent_state; /* status "creating": the specification's, for a seccomp agent */
     int terminal;
 };
 
@@ -142,7 +143,7 @@ static int call_hooks(struct init *init, struct err *err)
         if (result < 0 || sync_recv(init->container->sync, NULL, err) != SYNC_HOOKS_DONE)
             _exit(1); /* the runtime knows why */
     }
-    return oci_hooks_run(spec, OCI_HOOK_CREATE_CONTAINER, init->state_json, err);
+    return oci_hooks_run(spec, OCI_HOOK_CREATE_CONTAINER, init->hook_state, err);
 }
 
 static int furnish(struct init *init, struct err *err)
@@ -161,7 +162,8 @@ static int furnish(struct init *init, struct err *err)
         result = bring_loopback_up(err);
     if (result == 0)
         result = set_names(init->spec, err);
-    if (result == 0 && namespace_is_new(init, OCI_NS_MOUNT))
+    bool own_root = !oci_namespace_joined(init->spec, OCI_NS_MOUNT);
+    if (result == 0 && own_root)
         result = oci_rootfs_build(container, err);
     if (result == 0)
         result = open_terminal(init, err);
@@ -169,7 +171,7 @@ static int furnish(struct init *init, struct err *err)
         result = call_hooks(init, err);
     if (result == 0)
         result = set_sysctls(init, err);
-    if (result == 0 && namespace_is_new(init, OCI_NS_MOUNT))
+    if (result == 0 && own_root)
         result = oci_rootfs_enter(container, err);
     return result;
 }
@@ -233,7 +235,9 @@ static int become(struct init *init, struct err *err)
 {
     const struct oci_process *process = init->process;
     struct err denied = {0};
-    int result = oci_process_prepare(process, init->spec, init->container->proc, err);
+    int result = oci_process_prepare(process, init->spec, err);
+    if (result == 0)
+        result = oci_process_label(process, init->container->proc, err);
     if (result == 0 && init->terminal >= 0)
         result = oci_console_take(init->terminal, err);
     if (result < 0)
@@ -266,9 +270,9 @@ static int execute(struct init *init, struct err *err)
     char *agent = NULL;
     if (init->process->args.count == 0)
         return err_set(err, EINVAL, "the configuration has no process: nothing can be started");
-    int result = oci_hooks_run(init->spec, OCI_HOOK_START_CONTAINER, init->state_json, err);
+    int result = oci_hooks_run(init->spec, OCI_HOOK_START_CONTAINER, init->hook_state, err);
     if (result == 0 && container->filter.notifies && container->listener >= 0) {
-        agent = oci_agent_state(init->spec, container->pid, init->state_json);
+        agent = oci_agent_state(init->spec, container->pid, init->agent_state);
         if (agent == NULL)
             result = err_set(err, ENOMEM, "the state for the seccomp agent:");
     }
@@ -302,8 +306,10 @@ void oci_init_main(struct oci_container *container)
     if (!oci_maps_from_outside(container)) /* else see wait_for_go */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int result = wait_for_go(&init, &err);
-    init.state_json = oci_state_text(&container->state, OCI_STATUS_CREATING, container->pid, false);
-    if (init.state_json == NULL)
+    init.hook_state = oci_state_text(&container->state, OCI_STATUS_CREATED, container->pid, false);
+    init.agent_state =
+        oci_state_text(&container->state, OCI_STATUS_CREATING, container->pid, false);
+    if (result == 0 && (init.hook_state == NULL || init.agent_state == NULL))
         result = err_set(&err, ENOMEM, "the state for hooks:");
     if (result == 0)
         result = furnish(&init, &err);

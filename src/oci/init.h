@@ -18,4 +18,8 @@ int oci_rootfs_build(struct oci_container *container, struct err *err);
 /* Enters it for good; nothing of the host's mounts stays. */
 int oci_rootfs_enter(struct oci_container *container, struct err *err);
 
+/* In the runtime, for a container in the host's mount namespace: its mounts are taken away again,
+ * whatever of them there is. rootfs: absolute. 0 or -errno. */
+int oci_rootfs_unmount(const struct oci_spec *spec, const char *rootfs, struct err *err);
+
 #endif

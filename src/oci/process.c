@@ -86,7 +86,7 @@ static int set_label(int proc, const char *module, const char *text, const char 
     return result < 0 ? err_set(err, -result, "process.%s: apply \"%s\":", name, text) : 0;
 }
 
-static int set_labels(const struct oci_process *process, int proc, struct err *err)
+int oci_process_label(const struct oci_process *process, int proc, struct err *err)
 {
     char text[512];
     int result = 0;
@@ -99,7 +99,7 @@ static int set_labels(const struct oci_process *process, int proc, struct err *e
     return result;
 }
 
-int oci_process_prepare(const struct oci_process *process, const struct oci_spec *spec, int proc,
+int oci_process_prepare(const struct oci_process *process, const struct oci_spec *spec,
                         struct err *err)
 {
     int result = process->scheduler != NULL ? set_scheduler(process->scheduler, err) : 0;
@@ -113,7 +113,7 @@ int oci_process_prepare(const struct oci_process *process, const struct oci_spec
     if (result == 0 && spec->linux_.personality.set &&
         personality((unsigned long)spec->linux_.personality.value) < 0)
         result = err_set(err, errno, "linux.personality:");
-    return result == 0 ? set_labels(process, proc, err) : result;
+    return result;
 }
 
 int oci_process_enter_cwd(const struct oci_process *process, struct err *err)

@@ -26,10 +26,13 @@ void oci_process_reset_signals(void);
 /* From outside: resource limits, OOM score (they may need rights that the process gives up). */
 int oci_process_limit(const struct oci_process *process, pid_t pid, bool rootless, struct err *err);
 
-/* By itself, with all its rights still: session, scheduler, I/O priority, personality, labels
- * (proc: the host's /proc). */
-int oci_process_prepare(const struct oci_process *process, const struct oci_spec *spec, int proc,
+/* By itself, with all its rights still: session, scheduler, I/O priority, personality. */
+int oci_process_prepare(const struct oci_process *process, const struct oci_spec *spec,
                         struct err *err);
+
+/* The AppArmor and SELinux labels that the next execve takes, also that of a child cloned
+ * meanwhile. proc: the host's /proc, which no image can have replaced. */
+int oci_process_label(const struct oci_process *process, int proc, struct err *err);
 
 /* Enters the working directory and checks that it is one of the container's. */
 int oci_process_enter_cwd(const struct oci_process *process, struct err *err);

@@ -68,7 +68,7 @@ static int make_cwd(const struct oci_container *container, struct err *err)
 
 int oci_rootfs_build(struct oci_container *container, struct err *err)
 {
-    int result = attach_root(container, err);
+    int result = container->state.shared_mounts ? 0 : attach_root(container, err);
     if (result == 0)
         result = oci_mount_all(container, err);
     if (result == 0)
@@ -78,8 +78,9 @@ int oci_rootfs_build(struct oci_container *container, struct err *err)
     return result;
 }
 
-/* --no-pivot: for a host whose root is a ramdisk, which pivot_root cannot change. The container's
- * root is on top of "/" already; what can leave a chroot is not confined by it. */
+/* --no-pivot, for a host whose root is a ramdisk, which pivot_root cannot change: the container's
+ * root is on top of "/" already. And without a mount namespace of the container's own. What can
+ * leave a chroot is not confined by it. */
 static int change_root(struct err *err)
 {
     if (chroot(".") < 0 || chdir("/") < 0)
@@ -91,7 +92,7 @@ static int pivot(struct oci_container *container, struct err *err)
 {
     if (fchdir(container->root) < 0)
         return err_set(err, errno, "enter the root of the container:");
-    if (container->set->no_pivot)
+    if (container->set->no_pivot || container->state.shared_mounts)
         return change_root(err);
     if (raw2(SYS_pivot_root, ".", ".") < 0)
         return err_set(err, errno, "pivot_root into the root of the container:");
@@ -123,4 +124,33 @@ int oci_rootfs_enter(struct oci_container *container, struct err *err)
     result = sys_mount_setattr(AT_FDCWD, "/", propagation & MS_REC ? SYS_AT_RECURSIVE : 0, 0, 0,
                                propagation & ~(unsigned long)MS_REC, -1);
     return result < 0 ? err_set(err, -result, "linux.rootfsPropagation:") : 0;
+}
+
+/* What is no mount (any more) is left alone: the kernel says EINVAL. */
+static int drop_mount(int root, const char *destination, struct err *err)
+{
+    char path[40];
+    struct stat at, top;
+    fd_owner target = in_root_open(root, destination, O_PATH);
+    if (target < 0 || fstat(target, &at) < 0 || fstat(root, &top) < 0)
+        return 0;
+    if (at.st_dev == top.st_dev && at.st_ino == top.st_ino)
+        return 0; /* the root's own mount is the caller's */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
+    if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)
+        return err_set(err, errno, "unmount %s:", destination);
+    return 0;
+}
+
+int oci_rootfs_unmount(const struct oci_spec *spec, const char *rootfs, struct err *err)
+{
+    int result = 0;
+    fd_owner root = open(rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root < 0)
+        return 0;
+    if (spec->process != NULL && spec->process->terminal)
+        result = drop_mount(root, "/dev/console", err);
+    for (size_t i = spec->mount_count; result == 0 && i > 0; i--)
+        result = drop_mount(root, spec->mounts[i - 1].destination, err);
+    return result;
 }

@@ -160,6 +160,13 @@ static int make_time_namespace(const struct oci_container *container, struct err
     return result < 0 ? err_set(err, -result, "linux.timeOffsets:") : 0;
 }
 
+/* From a cgroup namespace that is joined the kernel lets nobody into a group outside of it (mount
+ * option nsdelegate): then the process in between goes first, and init is born where it is. */
+static bool step_is_in_group(const struct oci_container *container)
+{
+    return container->namespaces[OCI_NS_CGROUP] >= 0;
+}
+
 struct step_result {
     pid_t pid;
     struct err why;
@@ -176,7 +183,8 @@ static void run_step(struct oci_container *container, int init_sync, int out)
     if (failed == 0)
         failed = join_all(container, &result.why);
     if (failed == 0) {
-        long pid = sys_clone3(flags | CLONE_PARENT, 0, NULL, container->join.v2_dir);
+        long pid = sys_clone3(flags | CLONE_PARENT, 0, NULL,
+                              step_is_in_group(container) ? -1 : container->join.v2_dir);
         if (pid == 0) {
             close(out);
             container->sync = init_sync;
@@ -198,7 +206,8 @@ static int spawn_by_step(struct oci_container *container, int init_sync, struct 
     int pipe_ends[2];
     if (pipe2(pipe_ends, O_CLOEXEC) < 0)
         return err_set(err, errno, "pipe for the container's init:");
-    long step = sys_clone3(0, SIGCHLD, NULL, -1);
+    long step =
+        sys_clone3(0, SIGCHLD, NULL, step_is_in_group(container) ? container->join.v2_dir : -1);
     if (step == 0) {
         close(pipe_ends[0]);
         close(container->sync);

@@ -170,18 +170,34 @@ static int check_devices(struct spec_reader *in)
     return 0;
 }
 
+static int check_joined(struct spec_reader *in)
+{
+    spec_enter(in, "mounts");
+    int result = spec_warn(in, "the mount namespace that is joined has its own root and mounts");
+    spec_leave(in, 0);
+    return result;
+}
+
+/* What is done to a mount would be done to the host's, or to another container's. */
 static int check_paths(struct spec_reader *in)
 {
     const struct oci_linux *linux_ = &in->spec->linux_;
-    if (own(in, OCI_NS_MOUNT))
+    const struct oci_namespace *mount = &linux_->namespaces[OCI_NS_MOUNT];
+    if (mount->listed && mount->path == NULL)
         return 0;
     if (linux_->masked_paths.count > 0)
         spec_enter(in, "linux.maskedPaths");
     else if (linux_->readonly_paths.count > 0)
         spec_enter(in, "linux.readonlyPaths");
+    else if (linux_->rootfs_propagation != 0)
+        spec_enter(in, "linux.rootfsPropagation");
+    else if (in->spec->root.readonly)
+        spec_enter(in, "root.readonly");
+    else if (mount->listed && in->spec->mount_count > 0)
+        return check_joined(in);
     else
         return 0;
-    return spec_wrong(in, "needs a mount namespace of the container's own");
+    return spec_wrong(in, "needs a new mount namespace");
 }
 
 /* One page size, one limit. */

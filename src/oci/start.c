@@ -15,6 +15,7 @@
 #include "oci/hooks.h"
 #include "oci/start.h"
 #include "oci/sys.h"
+#include "oci/tier.h"
 #include "oci/verb.h"
 
 static int connect_init(const struct oci_place *place, struct err *err)
@@ -56,31 +57,41 @@ int oci_start_poststart(const struct oci_spec *spec, struct oci_state *state, st
     return result;
 }
 
-static int start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
+static int run_poststart(const struct oci_place *place, struct oci_state *state, struct err *err)
 {
     struct oci_spec spec;
+    if (state->no_poststart)
+        return 0;
+    int result = oci_spec_load(place->dir, &spec, err);
+    if (result < 0)
+        return result;
+    result = oci_start_poststart(&spec, state, err);
+    oci_spec_free(&spec);
+    return result;
+}
+
+int oci_start_created(const struct oci_place *place, struct oci_state *state, struct err *err)
+{
     int ends[2];
     fd_owner sock = connect_init(place, err);
     if (sock < 0)
         return sock;
-    int result = oci_spec_load(place->dir, &spec, err);
-    if (result < 0)
-        return result;
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        oci_spec_free(&spec);
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, errno, "pipe:");
-    }
-    result = oci_send_descriptor(sock, ends[1], "start");
+    int result = oci_send_descriptor(sock, ends[1], "start");
     close(ends[1]);
     if (result < 0)
         err_set(err, -result, "reach the init of container %s:", place->id);
     else
         result = await_program(ends[0], place, err);
     close(ends[0]);
-    if (result == 0)
-        result = oci_start_poststart(&spec, state, err);
-    oci_spec_free(&spec);
-    return result;
+    return result == 0 ? run_poststart(place, state, err) : result;
+}
+
+static int start_by_tier(const struct oci_place *place, struct oci_state *state, struct err *err)
+{
+    const struct oci_tier_ops *tier = oci_tier_of(state->annotations, err);
+    return tier == NULL ? -err->code : tier->start(place, state, err);
 }
 
 int oci_start(struct oci_call *call, struct err *err)
@@ -97,7 +108,7 @@ int oci_start(struct oci_call *call, struct err *err)
             result = err_set(err, EINVAL, "cannot start container %s that is %s", place.id,
                              oci_status_name(status));
         else
-            result = start_created(&place, &state, err);
+            result = start_by_tier(&place, &state, err);
         oci_state_free(&state);
     }
     oci_place_close(&place);

@@ -45,6 +45,9 @@ int oci_state_save(const struct oci_place *place, const struct oci_state *state,
     json_write_uint(&out, "owner", state->owner);
     json_write_bool(&out, "noCgroup", state->no_cgroup);
     json_write_bool(&out, "rdt", state->rdt);
+    json_write_bool(&out, "sharedMounts", state->shared_mounts);
+    json_write_bool(&out, "noPoststart", state->no_poststart);
+    json_write_bool(&out, "noPoststop", state->no_poststop);
     write_process(&out, "init", &state->init);
     write_process(&out, "creator", &state->creator);
     oci_cgroup_write_json(&state->cgroup, "cgroup", &out);
@@ -94,6 +97,9 @@ int oci_state_parse(const char *text, size_t size, struct oci_state *out, struct
         out->created = json_get_text(root, "created");
         out->no_cgroup = truth(root, "noCgroup");
         out->rdt = truth(root, "rdt");
+        out->shared_mounts = truth(root, "sharedMounts");
+        out->no_poststart = truth(root, "noPoststart");
+        out->no_poststop = truth(root, "noPoststop");
         out->annotations = json_get(root, "annotations");
         if (out->id == NULL || oci_id_check(out->id, NULL) < 0 || out->version == NULL ||
             out->bundle == NULL || out->rootfs == NULL || out->created == NULL ||

@@ -51,6 +51,9 @@ struct oci_state {
     uid_t owner;         /* who created it */
     bool no_cgroup;      /* rootless, and none could be made */
     bool rdt;            /* a resctrl group of ours */
+    bool no_poststart;   /* there are no such hooks: start need not read the configuration */
+    bool no_poststop;    /* nor delete */
+    bool shared_mounts;  /* in the host's mount namespace: delete takes the mounts away */
     struct oci_process_id init;
     struct oci_process_id creator;
     struct oci_cgroup cgroup;

@@ -2,13 +2,13 @@
 /* The verbs that only look: state and list; and pause and resume. */
 #include <dirent.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "oci/json_write.h"
+#include "oci/passwd.h"
 #include "oci/state.h"
 #include "oci/verb.h"
 
@@ -46,12 +46,8 @@ static void list_one(const struct oci_settings *set, const struct oci_place *pla
 {
     enum oci_status status = oci_state_status(place, state);
     pid_t pid = visible_pid(state, status);
-    char text[1024];
-    struct passwd entry;
-    struct passwd *owner = NULL;
-    if (getpwuid_r(state->owner, &entry, text, sizeof(text), &owner) != 0)
-        owner = NULL;
-    const char *name = owner != NULL ? owner->pw_name : "";
+    char name[256] = "";
+    oci_passwd_get(state->owner, OCI_PASSWD_NAME, name, sizeof(name));
     if (set->quiet) {
         puts(state->id);
     } else if (set->format != NULL && strcmp(set->format, "json") == 0) {

@@ -179,6 +179,35 @@ no() { # COMMAND...: it must fail; "!" would let a test go on
 
 stopped() { wait_until is_status stopped; }
 
+is_stopped() { grep -q '^State:.[Tt]' "/proc/$1/status"; }
+
+# The child of the runtime (itself a child of $1) that has stopped; to $dir/guest. The runtime goes on.
+stopped_child() {
+    local pid parent
+    parent=$(pgrep -P "$1")
+    if is_stopped "$parent"; then kill -CONT "$parent"; fi
+    for pid in $(pgrep -P "$parent"); do
+        is_stopped "$pid" && echo "$pid" >"$dir/guest" && return
+    done
+    return 1
+}
+
+# Runs exec in the container and stops who calls CALL first there. $guest: its pid; resume lets it go.
+exec_stopped_at() { # CALL COMMAND...
+    local call=$1
+    shift
+    strace -f -qq -o "$dir/trace" -e trace="$call" -e inject="$call:signal=STOP:when=1" \
+        "$runtime" --root "$state" exec "$id" "$@" </dev/null >"$dir/out" 2>&1 3>&- &
+    caller=$!
+    wait_until stopped_child "$caller"
+    guest=$(<"$dir/guest")
+}
+
+resume() {
+    kill -CONT "$guest"
+    wait "$caller"
+}
+
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
 
 # Where a controller's files of a control group lie, whatever the hierarchy.

@@ -216,6 +216,22 @@ setup_more() {
     no grep -Eq ' (7|8|9) ->' <<<"$output"
 }
 
+# Seen to fail with the descriptors closed after the namespaces are entered.
+@test "who enters a container holds nothing of the host from the first moment" {
+    ours_only "others trust in what the kernel hides"
+    program sleep 1000
+    detached
+    inside_ns=$(readlink "/proc/$(in_state .pid)/ns/mnt")
+    # stopped at its first step inside, and where its program's process takes over
+    for call in setns setsid; do
+        exec_stopped_at "$call" true
+        [ "$(readlink "/proc/$guest/ns/mnt")" = "$inside_ns" ]
+        find "/proc/$guest/fd" -type l -printf '%l\n' | tee "$dir/held"
+        resume
+        no grep -Ev '/dev/null|socket:|pipe:|anon_inode:|/out$' "$dir/held"
+    done
+}
+
 @test "twenty at once" {
     detached
     for n in $(seq 20); do

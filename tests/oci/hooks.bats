@@ -66,7 +66,9 @@ hook_script() { # KIND SCRIPT: a hook of one kind on the host
     [ "$(jq .pid "$dir/shared/log.poststart.json")" = "$pid" ]
     [ "$(jq -r .status "$dir/shared/log.poststop.json")" = stopped ]
     [ "$(jq -r .status "$dir/shared/log.poststart.json")" = running ]
-    [ "$(jq -r .status "$dir/shared/log.createRuntime.json")" = creating ] || [ "$(jq -r .status "$dir/shared/log.createRuntime.json")" = created ]
+    for kind in prestart createRuntime createContainer startContainer; do
+        [ "$(jq -r .status "$dir/shared/log.$kind.json")" = created ]
+    done
 }
 
 @test "namespaces: createRuntime on the host, createContainer in the container's before the pivot, startContainer within" {

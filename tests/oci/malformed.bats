@@ -240,3 +240,13 @@ whole() { cp "$dir/whole" "$bundle/config.json"; }
     kill -0 "$other"
     kill "$other"
 }
+
+@test "an annotation that asks for a tier that is not there is refused by name" {
+    ours_only "org.skerry.tier"
+    configure '.annotations = {"org.skerry.tier": "nothing"}'
+    refused "org.skerry.tier.*nothing"
+    configure '.annotations = {"org.skerry.tier": "jail"}'
+    program true
+    attached
+    [ "$status" -eq 0 ]
+}

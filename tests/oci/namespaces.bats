@@ -133,3 +133,24 @@ ns() { readlink "/proc/${2:-self}/ns/$1"; }
     [ "$status" -ne 0 ]
     [ "$(wc -l </proc/self/mountinfo)" = "$before" ]
 }
+
+# Seen to fail: the program ran in the host's root.
+@test "without a mount namespace the root is entered all the same, and its mounts go with the container" {
+    configure 'del(.linux.maskedPaths, .linux.readonlyPaths) | .linux.namespaces |= map(select(.type != "mount"))'
+    script <<<'ls -d /shared /home/user /boot; readlink /proc/self/ns/mnt; echo x >/dev/null; sleep 1000'
+    detached
+    wait_until grep -q mnt "$dir/out"
+    cat "$dir/out"
+    no grep -q /boot "$dir/out"
+    grep -qx /home/user "$dir/out"
+    [ "$(tail -1 "$dir/out")" = "$(readlink /proc/self/ns/mnt)" ]
+    grep -q "$bundle/rootfs/shared" /proc/self/mountinfo
+    oci delete --force "$id"
+    no grep -q "$bundle/rootfs" /proc/self/mountinfo
+    for edit in '.root.readonly = true' '.linux.rootfsPropagation = "private"' '.linux.maskedPaths = ["/x"]' '.linux.readonlyPaths = ["/x"]'; do
+        cp "$bundle/config.json" "$dir/before"
+        configure "$edit"
+        refused "mount namespace"
+        mv "$dir/before" "$bundle/config.json"
+    done
+}

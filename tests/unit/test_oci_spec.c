@@ -245,7 +245,17 @@ static const struct refusal {
      "hostname: needs a uts"},
     {WHOLE,
      "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"maskedPaths\":[\"/x\"]}}",
-     "linux.maskedPaths: needs a mount namespace"},
+     "linux.maskedPaths: needs a new mount namespace"},
+    {WHOLE, "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\",\"readonly\":true}}",
+     "root.readonly: needs a new mount namespace"},
+    {WHOLE,
+     "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"rootfsPropagation\":"
+     "\"slave\"}}",
+     "linux.rootfsPropagation: needs a new mount namespace"},
+    {WHOLE,
+     "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"readonlyPaths\":[\"/x\"],"
+     "\"namespaces\":[{\"type\":\"mount\",\"path\":\"/proc/1/ns/mnt\"}]}}",
+     "linux.readonlyPaths: needs a new mount namespace"},
     /* resources */
     {RESOURCES, "\"memory\":{\"limit\":\"1G\"}", "linux.resources.memory.limit: is a string"},
     {RESOURCES, "\"memory\":{\"limit\":-2}", "linux.resources.memory.limit: -2 is out of range"},
