@@ -49,6 +49,17 @@ struct jail_template {
     uint32_t failures; /* slots that died in a row before one was retired; bounds restarts */
 };
 
+/* "tenant-T": a name that no file of a cgroup has. */
+static void name_cgroup(struct jail_template *template, const struct jail_plan *plan)
+{
+    uint32_t serial = template->host->next_serial++;
+    if (plan->tenant[0] != '\0')
+        snprintf(template->cgroup, sizeof(template->cgroup), "tenant-%s/%.100s-%u", plan->tenant,
+                 plan->name, serial);
+    else
+        snprintf(template->cgroup, sizeof(template->cgroup), "%.100s-%u", plan->name, serial);
+}
+
 int jail_template_open(struct jail_host *host, const struct jail_plan *plan,
                        struct jail_template **out, struct err *err)
 {
@@ -60,12 +71,16 @@ int jail_template_open(struct jail_host *host, const struct jail_plan *plan,
         return err_set(err, ENOMEM, "template %s:", plan->name);
     template->host = host;
     template->limits = plan->limits;
-    snprintf(template->cgroup, sizeof(template->cgroup), "%.100s-%u", plan->name,
-             host->next_serial++);
+    name_cgroup(template, plan);
     if (host->cgroups != NULL)
         result = cgroup_template_make(host->cgroups, template->cgroup, err);
     if (result == 0)
         result = launch_zygote(host, plan, &template->zygote, err);
+    if (result == 0 && host->cgroups != NULL) {
+        result = cgroup_zygote_attach(host->cgroups, template->cgroup, template->zygote.pid, err);
+        if (result < 0)
+            launch_undo(&template->zygote);
+    }
     if (result < 0) {
         if (host->cgroups != NULL)
             cgroup_template_remove(host->cgroups, template->cgroup);
