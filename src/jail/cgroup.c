@@ -396,6 +396,22 @@ int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint
     return attach(host, path, pid, err);
 }
 
+uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_name, uint32_t slot)
+{
+    char path[CGROUP_NAME_MAX];
+    char file[CGROUP_NAME_MAX + 64];
+    char text[32];
+    if (host->of[MEMORY] < 0)
+        return 0;
+    const struct hierarchy *hierarchy = &host->hierarchies[host->of[MEMORY]];
+    slot_path(host, template_name, slot, path);
+    snprintf(file, sizeof(file), "%s/%s", path,
+             hierarchy->v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+    if (fd_read_file_at(hierarchy->root, file, text, sizeof(text)) <= 0)
+        return 0;
+    return strtoull(text, NULL, 10);
+}
+
 /* Kills every process of one group; returns how many there were. */
 static unsigned int kill_members(int root, const char *path)
 {

@@ -27,6 +27,8 @@
 #include "jail/host.h"
 #include "jail/launch.h"
 
+#define PEAK_SAMPLES 8
+
 enum slot_state {
     SLOT_FREE = 0,
     SLOT_STARTING, /* its cgroup stands, its spawner was asked for */
@@ -46,6 +48,7 @@ struct jail_template {
     uint32_t running;
     uint32_t reported; /* running as of the last SLOTS event */
     uint8_t slots[SLOTS_MAX];
+    uint32_t peak_at;  /* the slot whose memory is looked at next */
     uint32_t failures; /* slots that died in a row before one was retired; bounds restarts */
 };
 
@@ -193,6 +196,21 @@ int jail_template_slots(struct jail_template *template, uint32_t want, struct er
         max = SLOTS_MAX;
     template->want = want < max ? want : max;
     return slots_adjust(template, err);
+}
+
+uint64_t jail_template_peak(struct jail_template *template)
+{
+    uint64_t most = 0;
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < SLOTS_MAX && seen < PEAK_SAMPLES; i++) {
+        uint32_t slot = template->peak_at++ % SLOTS_MAX;
+        if (template->slots[slot] != SLOT_RUNNING || template->host->cgroups == NULL)
+            continue;
+        uint64_t peak = cgroup_slot_peak(template->host->cgroups, template->cgroup, slot);
+        most = peak > most ? peak : most;
+        seen++;
+    }
+    return most;
 }
 
 int jail_template_set_epoch(struct jail_template *template, uint32_t epoch)
