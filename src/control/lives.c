@@ -148,7 +148,7 @@ static void build_failed(struct supervisor *s, struct entry *entry, const struct
     entry->failures++;
     entry->again_ns = s->now_ns + again_after_ns(entry->failures + 1, BUILD_PAUSE_NS);
     supervisor_due(s, entry->again_ns);
-    entry_tell(s, entry, 0, API_PUT);
+    entry_tell(s, entry, entry->live == NULL ? GATEWAY_FAILED : 0, API_PUT);
 }
 
 static void begin_build(struct supervisor *s, struct entry *entry)

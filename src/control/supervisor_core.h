@@ -75,7 +75,8 @@ enum gateway_news { /* in this order */
                     GATEWAY_DOWN = 1 << 0,
                     GATEWAY_PUT = 1 << 1,
                     GATEWAY_SLOTS = 1 << 2,
-                    GATEWAY_DEL = 1 << 3,
+                    GATEWAY_FAILED = 1 << 3,
+                    GATEWAY_DEL = 1 << 4,
 };
 
 enum api_news {

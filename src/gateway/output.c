@@ -95,12 +95,22 @@ static void output_check(struct gateway *gw, struct call *call)
     call_event(gw, call, LIFE_EV_COMMITTED);
 }
 
+void call_out_progress(struct gateway *gw, struct call *call)
+{
+    call->out_ready = false;
+    if (call->state != LIFE_RUNNING)
+        return;
+    read_while_room(call);
+    output_check(gw, call);
+}
+
 void call_out_event(struct gateway *gw, struct call *call)
 {
     switch (call->state) {
     case LIFE_RUNNING:
-        read_while_room(call);
-        output_check(gw, call);
+        call->out_ready = true;
+        if (call->conn != NULL)
+            conn_mark(gw, call->conn); /* read in its tenant's turn */
         return;
     case LIFE_STREAMING:
     case LIFE_ENDED:
