@@ -3,15 +3,15 @@
 #
 # Many tenants at once. One sends a request every 5 ms, alone and beside another's flood of 500
 # connections over five functions: of a program that computes for 100 ms, of one that does nothing, of
-# bodies of a megabyte, of clients that send a byte every 100 ms. Then 1,000 requests in flight over ten
-# functions of three tenants. The light client runs before all others on its CPU, the flooding clients
-# weigh little (cgroup cpu, where it can be had): they stand for other machines.
+# bodies of a megabyte, of clients that send a byte every 100 ms. The
+# light client runs before all others on its CPU, the flooding clients weigh little (cgroup cpu, where it
+# can be had): they stand for other machines.
 #
-#   DENSITY_SECONDS=8 DENSITY_ROUNDS=3 DENSITY_POOL=256M
+#   DENSITY_SECONDS=8 DENSITY_ROUNDS=3
 set -euo pipefail
 # shellcheck source=bench/lib.sh
 source "$(dirname "$0")/lib.sh"
-seconds=${DENSITY_SECONDS:-8} rounds=${DENSITY_ROUNDS:-3} pool=${DENSITY_POOL:-}
+seconds=${DENSITY_SECONDS:-8} rounds=${DENSITY_ROUNDS:-3}
 floods=() group=
 
 clients_group() { # the flooding clients' cgroup
@@ -55,10 +55,10 @@ measure() { # CASE ROUND FLOOD-NAME OPTIONS...
     jq -c --argjson flood "$(flood_end)" '. + {flood: $flood}' "$work/light" | tee -a "$work/rows" | jq -c .flood
 }
 
-trap '[ -z "$group" ] || rmdir "$group" 2>/dev/null; clean' EXIT
+trap 'clean; [ -z "$group" ] || rmdir "$group" || true' EXIT
 clients_group
 note "many tenants"
-if [ -n "$pool" ]; then daemon_start env SKERRY_POOL="$pool"; else daemon_start env; fi
+daemon_start env
 deploy light --tenant light --exec "$build/bench/bare"
 for i in 1 2 3 4 5; do
     deploy "tiny$i" --tenant heavy --exec "$build/bench/bare"
@@ -76,3 +76,4 @@ for round in $(seq "$rounds"); do
 done
 jq -s '{unit: "us", rows: .}' "$work/rows" >"$work/json"
 result density "$work/json"
+[ -z "${DENSITY_KEEP:-}" ] || cp "$SKERRY_STATE/logs/access.log" "$work/daemon.log" "$DENSITY_KEEP"

@@ -191,6 +191,17 @@ teardown() {
     jq -es 'all(.[]; .name == "f" and .timestamp > "2020" and (.instance | length) > 8)' <<<"$output"
     api GET '/system/logs?name=f&tail=2'
     [ "$(jq -r .text <<<"$output" | head -n 1)" = 'said two' ]
+    local second # the first line of the second call, and what comes after it
+    second=$(jq -r .timestamp <<<"$output" | head -n 1)
+    api GET "/system/logs?name=f&since=$second"
+    [ "$(wc -l <<<"$output")" = 2 ]
+    [ "$(jq -r .text <<<"$output" | head -n 1)" = 'said two' ]
+    api GET "/system/logs?name=f&since=$second&tail=1"
+    [ "$(wc -l <<<"$output")" = 1 ]
+    api GET '/system/logs?name=f&since=2999-01-01T00:00:00%2B02:00'
+    [ -z "$output" ]
+    api GET '/system/logs?name=f&since=yesterday'
+    [ "$code" = 400 ]
 
     curl -sN --unix-socket "$STATE/skerry.sock" 'http://admin/system/logs?name=f&tail=0&follow=true' \
         >"$BATS_TEST_TMPDIR/followed" 3>&- &
