@@ -40,7 +40,7 @@ void _start(void)
         call3(SYS_pause, 0, 0, 0);
 #endif
 #ifdef BARE_SPIN
-    struct timespec used = {0, 0};
+    static struct timespec used; /* not on the stack, which _start finds misaligned */
     while (used.tv_sec == 0 && used.tv_nsec < 100000000) {
         for (volatile int i = 0; i < 100000; i++)
             ;

@@ -36,10 +36,10 @@ flood() { # NAME OPTIONS...: over the five functions of that name
 }
 
 flood_end() {
-    wait "${floods[@]}"
+    wait "${floods[@]}" # not in a subshell, whose children they are not
     floods=()
     jq -sc '[.[].answers | to_entries[]] | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries' \
-        "$work"/flood[1-5]
+        "$work"/flood[1-5] >"$work/flood"
 }
 
 light() { # CASE ROUND
@@ -52,7 +52,9 @@ measure() { # CASE ROUND FLOOD-NAME OPTIONS...
     flood "${@:3}" -t $((seconds + 3))
     sleep 2
     light "$1" "$2"
-    jq -c --argjson flood "$(flood_end)" '. + {flood: $flood}' "$work/light" | tee -a "$work/rows" | jq -c .flood
+    flood_end
+    jq -c --slurpfile flood "$work/flood" '. + {flood: $flood[0]}' "$work/light" | tee -a "$work/rows" |
+        jq -r '"    the flood: \(.flood)"'
 }
 
 trap 'clean; [ -z "$group" ] || rmdir "$group" || true' EXIT

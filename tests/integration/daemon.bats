@@ -214,6 +214,22 @@ teardown() {
     wait "$follower"
 }
 
+@test "a function that cannot be served says why at once" {
+    mkdir "$BATS_TEST_TMPDIR/data"
+    daemon_start
+    deploy f 'echo f' "{\"timeout\": \"1h\", \"binds\": [{\"source\": \"$BATS_TEST_TMPDIR/data\", \"target\": \"/data\"}]}"
+    daemon_stop
+    rmdir "$BATS_TEST_TMPDIR/data"
+    daemon_start
+    call f -D "$BATS_TEST_TMPDIR/head"
+    [ "$code" = 503 ]
+    grep -q 'cannot be served now: .*/data' <<<"$output"
+    grep -qi '^Retry-After: 1' "$BATS_TEST_TMPDIR/head"
+    mkdir "$BATS_TEST_TMPDIR/data"
+    served() { call f && [ "$output" = f ]; } # it is tried again by itself
+    wait_until served
+}
+
 @test "a restart keeps functions, revisions and the password" {
     daemon_start
     deploy f 'echo one'
