@@ -20,8 +20,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/packet.h"
+#include "base/slice.h"
 #include "control/roles.h"
 #include "control/supervisor_core.h"
+
+#define GATEWAY_SLICE_NS (100 * UINT64_C(1000)) /* the shortest there is */
 
 static int spawn(struct supervisor *s, int link, struct child *out, struct err *err)
 {
@@ -51,6 +54,7 @@ int gateway_start(struct supervisor *s, struct err *err)
     if (rc < 0)
         return rc;
     struct service *gateway = &s->gateway;
+    slice_set(child.pid, GATEWAY_SLICE_NS); /* all requests wait for it */
     gateway->child = child;
     gateway->link = fd_steal(&near);
     gateway->blocked = false;

@@ -31,6 +31,8 @@ static uint32_t fit(const struct pool *pool, uint64_t cost, uint32_t used, uint6
     if (config->budget_bytes == 0)
         return count;
     uint64_t bytes = used_bytes < config->budget_bytes ? config->budget_bytes - used_bytes : 0;
+    if (used == 0 && bytes < cost && count > 0)
+        return 1; /* what is larger than all the memory still runs, alone */
     return bytes / cost < count ? (uint32_t)(bytes / cost) : count;
 }
 

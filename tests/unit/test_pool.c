@@ -215,6 +215,22 @@ static void test_what_costs_more_is_taken_back(void **state)
     holds(pool);
 }
 
+static void test_larger_than_the_bound_runs_alone(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 10;
+    for (uint32_t i = 0; i < 3; i++)
+        pool_add(pool, i, 64, 0, 100, T(0));
+    for (uint32_t i = 0; i < 3; i++) {
+        pool_want(pool, i, 2, T(1));
+        obey(pool, T(1));
+        assert_int_equal(pool_granted(pool, i), 1);
+        assert_int_equal(pool->used, 1);
+        pool_want(pool, i, 0, T(1));
+        holds(pool);
+    }
+}
+
 /* A tenant with ten functions that want all there is, and one with a single function. */
 static void test_tenants_share_alike(void **state)
 {
@@ -307,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_nothing_for_strangers),
         cmocka_unit_test(test_memory_bounds_too),
         cmocka_unit_test(test_what_costs_more_is_taken_back),
+        cmocka_unit_test(test_larger_than_the_bound_runs_alone),
         cmocka_unit_test(test_tenants_share_alike),
         cmocka_unit_test(test_a_thousand_functions_have_one_each),
         cmocka_unit_test(test_random_walk),
