@@ -5,6 +5,7 @@
  *   supervisor.c   begin, loop, end
  *   functions.c    the table of functions
  *   lives.c        zygotes: built, ready, gone, built again, retired
+ *   memory.c       what sandboxes need
  *   deploy.c       what the API process asks for
  *   gateway_side.c the gateway process and what it is told
  *   api_side.c     the API process and what it is told

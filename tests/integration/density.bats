@@ -10,7 +10,7 @@ teardown() {
 
 # Memory of all sandboxes of the daemon, one file each, in whatever hierarchy counts it.
 memory_files() {
-    local prefix=skerry-$DAEMON-*
+    local prefix="skerry-$DAEMON-*"
     if [ -e /sys/fs/cgroup/memory/memory.usage_in_bytes ]; then
         echo "/sys/fs/cgroup/memory/$prefix/tenant-*/*/s[0-9]*/memory.usage_in_bytes"
     else
