@@ -436,6 +436,8 @@ static bool conn_step(struct gateway *gw, struct conn *conn)
             return false;
         }
         bool moved = body_progress(gw, conn);
+        if (conn->state == CONN_CALL && conn->call->err_ready)
+            call_err_progress(gw, conn->call);
         if (conn->state == CONN_CALL && conn->call->out_ready) {
             call_out_progress(gw, conn->call);
             moved = true; /* there may be something to send now */

@@ -185,6 +185,7 @@ struct call {
     bool retry_kill;
     bool in_blocked; /* stdin's pipe is full */
     bool in_gone;    /* the program closed its stdin: the rest of the body is dropped */
+    bool err_ready;  /* there is stderr to read */
     bool out_ready;  /* there may be output to read before anything is sent */
     bool out_ended;  /* end of file on stdout */
     bool started;
@@ -342,6 +343,8 @@ void call_watch(struct gateway *gw, struct call *call);
 void call_out_event(struct gateway *gw, struct call *call);
 /* Reads what is there while nothing is sent; commits the answer when it is time to. */
 void call_out_progress(struct gateway *gw, struct call *call);
+/* One read of stderr and its lines in the log. */
+void call_err_progress(struct gateway *gw, struct call *call);
 void call_err_event(struct gateway *gw, struct call *call);
 void call_drain(struct gateway *gw, struct call *call);
 /* Reads stdout into the buffer. 1: something came, 0: nothing now, -1: the end. */

@@ -149,9 +149,21 @@ static bool stderr_read(struct gateway *gw, struct call *call)
     return (uint32_t)n == room;
 }
 
+void call_err_progress(struct gateway *gw, struct call *call)
+{
+    call->err_ready = false;
+    stderr_read(gw, call);
+}
+
+/* Its lines are as many writes to the log: they are its tenant's work, in its tenant's turn. */
 void call_err_event(struct gateway *gw, struct call *call)
 {
-    stderr_read(gw, call);
+    if (call->conn == NULL || call->conn->state != CONN_CALL) {
+        stderr_read(gw, call);
+        return;
+    }
+    call->err_ready = true;
+    conn_mark(gw, call->conn);
 }
 
 /*

@@ -81,7 +81,7 @@ int jail_template_open(struct jail_host *host, const struct jail_plan *plan,
         result = cgroup_template_make(host->cgroups, template->cgroup, err);
     if (result == 0)
         result = launch_zygote(host, plan, &template->zygote, err);
-    if (result == 0 && host->cgroups != NULL) {
+    if (result == 0 && host->cgroups != NULL && plan->tenant[0] != '\0') {
         result = cgroup_zygote_attach(host->cgroups, template->cgroup, template->zygote.pid, err);
         if (result < 0)
             launch_undo(&template->zygote);
