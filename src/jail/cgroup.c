@@ -169,7 +169,8 @@ static int prefix_lock(struct hierarchy *hierarchy, const char *prefix)
 {
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         struct stat ours, there;
-        if (mkdirat(hierarchy->root, prefix, 0755) < 0 && errno != EEXIST)
+        /* for the owner alone: another user's lock on it would be taken for a life */
+        if (mkdirat(hierarchy->root, prefix, 0700) < 0 && errno != EEXIST)
             return -errno;
         fd_owner lock = openat(hierarchy->root, prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &ours) == 0 &&
