@@ -61,10 +61,10 @@
 #define WATCH_DELAY_NS    NS_PER_MS        /* see call_watch */
 #define EXPIRE_GRACE_NS   (2 * NS_PER_SEC) /* for the exit report after a kill, then 504 anyway */
 #define KILL_AGAIN_NS     (1 * NS_PER_SEC)
-#define KILLS_MAX         30u              /* without a report: it will not come any more */
-#define KILL_RETRY_NS     (10 * NS_PER_MS) /* the report socket was full */
-#define WANT_WINDOW_NS    (5 * NS_PER_SEC) /* demand must stay low that long before we want less */
-#define LOG_DELAY_NS      (20 * NS_PER_MS) /* access log lines may wait to be written together */
+#define KILLS_MAX         30u               /* without a report: it will not come any more */
+#define KILL_RETRY_NS     (10 * NS_PER_MS)  /* the report socket was full */
+#define WANT_WINDOW_NS    (500 * NS_PER_MS) /* demand must stay low that long before we want less */
+#define LOG_DELAY_NS      (20 * NS_PER_MS)  /* access log lines may wait to be written together */
 #define ACCEPT_PAUSE_NS   (100 * NS_PER_MS)
 
 enum watch_kind {
