@@ -28,7 +28,7 @@ static uint32_t fit(const struct pool *pool, uint64_t cost, uint32_t used, uint6
 {
     const struct pool_config *config = &pool->config;
     uint32_t count = used < config->budget ? config->budget - used : 0;
-    if (config->budget_bytes == 0)
+    if (config->budget_bytes == 0 || cost == 0)
         return count;
     uint64_t bytes = used_bytes < config->budget_bytes ? config->budget_bytes - used_bytes : 0;
     if (used == 0 && bytes < cost && count > 0)
