@@ -27,6 +27,20 @@ http() {
         "", "Medians of \([.rows[].round] | max) rounds. Deploying the functions took \(.deployed_ms) ms."' "$dir/http.json"
 }
 
+density() {
+    jq -r 'def med(f): map(f) | sort | .[length / 2 | floor];
+        def bad: [.answers | to_entries[] | select(.key != "200") | .value] | add // 0;
+        (.rows | map(select(.case == "alone"))) as $alone |
+        "| the light tenant | n | p50 us | p99 us | max us | p99 ratio | not 200 | the flood: answers |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+        ([.rows[].case] | reduce .[] as $c ([]; if index($c) then . else . + [$c] end))[] as $case |
+        (.rows | map(select(.case == $case))) |
+            "| \(if $case == "alone" then "*alone*" else $case end) | \(map(.n) | add) | \(med(.p50_us)) | \(med(.p99_us)) | " +
+            "\(map(.max_us) | max) | \(med(.p99_us) / ($alone | med(.p99_us)) * 100 | round / 100) | \(map(bad) | add) | " +
+            ([.[].flood // {} | to_entries[]] | group_by(.key) | map("\(.[0].key): \(map(.value) | add)") | join(", ")) + " |",
+        "", "Medians of \([.rows[].round] | max) rounds."' "$dir/density.json"
+}
+
 soak() {
     jq -r '.counts[0] as $a | .counts[1] as $b |
         "\(.requests) requests in \(.seconds) s, \(.failed) failed.", "",
@@ -81,7 +95,7 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
+    http | density | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac

@@ -34,7 +34,8 @@ enum api_state {
 struct api_log { /* a log that is being sent */
     uint32_t index;
     uint64_t generation;
-    uint64_t at; /* offset in the file */
+    uint64_t at;       /* offset in the file */
+    uint64_t since_us; /* lines of before that are left out; 0: none */
     bool follow;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /system/logs?name=&namespace=&tail=&follow=: a function's log as one JSON object a
+ * GET /system/logs?name=&namespace=&since=&tail=&follow=: a function's log as one JSON object a
  * line, as OpenFaaS's clients read it.
  *
  * The log file is written by the gateway: "TIME CALL-ID text" lines. It holds what the function
@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "control/api_core.h"
+#include "control/rfc3339.h"
 
 #define PART_SIZE (64u * 1024u) /* of the file; a longer line is cut into several */
 #define TIME_SIZE 20            /* of "2026-01-02T03:04:05" and a fraction or 'Z' */
@@ -99,6 +100,12 @@ static bool append_line(struct api *api, struct api_conn *conn, const struct api
     const char *when, *id;
     clean(text, size, line);
     const char *rest = split_line(line, &when, &id);
+    uint64_t when_us = 0;
+    rfc3339_parse(when, &when_us);
+    if (when_us < conn->log->since_us) {
+        free(line);
+        return true;
+    }
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", function->name, "namespace",
                              function->tenant, "instance", id, "timestamp", when, "text", rest);
     char *dumped = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
@@ -213,18 +220,34 @@ static bool query_tail(struct api *api, struct api_conn *conn, uint64_t *out)
     return true;
 }
 
+/* The since parameter, a time of RFC 3339. False when it was answered. */
+static bool query_since(struct api *api, struct api_conn *conn, uint64_t *out_us)
+{
+    char text[API_QUERY_MAX];
+    int rc = api_query(api, conn, "since", text, sizeof(text));
+    *out_us = 0;
+    if (rc <= 0 || text[0] == '\0')
+        return rc >= 0;
+    if (rfc3339_parse(text, out_us) == 0)
+        return true;
+    api_answer_error(api, conn, 400,
+                     "since is '%.40s', not a time such as 2026-01-02T03:04:05Z (RFC 3339)", text);
+    return false;
+}
+
 void api_logs_begin(struct api *api, struct api_conn *conn)
 {
     char name[API_QUERY_MAX], tenant[API_QUERY_MAX];
     bool follows = false;
-    uint64_t lines;
+    uint64_t lines, since_us;
     int rc = api_query(api, conn, "name", name, sizeof(name));
     if (rc == 0)
         api_answer_error(api, conn, 400, "say which function: ?name=NAME");
     if (rc <= 0)
         return;
     rc = api_query(api, conn, "namespace", tenant, sizeof(tenant));
-    if (rc < 0 || !query_tail(api, conn, &lines) || !query_bool(api, conn, "follow", &follows))
+    if (rc < 0 || !query_since(api, conn, &since_us) || !query_tail(api, conn, &lines) ||
+        !query_bool(api, conn, "follow", &follows))
         return;
     const struct api_function *function =
         api_table_find(&api->table, rc == 0 || tenant[0] == '\0' ? "default" : tenant, name);
@@ -239,6 +262,7 @@ void api_logs_begin(struct api *api, struct api_conn *conn)
     }
     conn->log->index = function->index;
     conn->log->generation = function->generation;
+    conn->log->since_us = since_us;
     conn->log->follow = follows && !conn->is_head;
     conn->log->at =
         function->log < 0 || lines == UINT64_MAX ? 0 : tail_offset(function->log, lines);

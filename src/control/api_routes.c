@@ -9,6 +9,7 @@
  *   GET /healthz                                 no authorization needed
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,16 @@ static void describe_get(struct api *api, struct api_conn *conn)
         api_answer_json(api, conn, 200, api_describe_json(&api->table, function));
 }
 
+/* A figure of the daemon as a whole, by its place in the statistics page. */
+static json_int_t figure(const struct api *api, size_t offset)
+{
+    const char *page = (const char *)api->options.stats;
+    if (page == NULL)
+        return 0;
+    return (json_int_t)atomic_load_explicit((const _Atomic uint64_t *)(const void *)(page + offset),
+                                            memory_order_relaxed);
+}
+
 static void info_get(struct api *api, struct api_conn *conn)
 {
     /* OpenFaaS's gateway puts the provider's version within provider; its providers, flat */
@@ -194,8 +205,13 @@ static void info_get(struct api *api, struct api_conn *conn)
         json_pack("{s:s, s:s, s:s}", "release", SKERRY_VERSION, "sha", "", "commit_message", "");
     json_t *provider = json_pack("{s:s, s:s, s:O, s:s}", "name", "skerry", "provider", "skerry",
                                  "version", version, "orchestration", "skerry");
-    json_t *info = json_pack("{s:o, s:o, s:s, s:s}", "provider", provider, "version", version,
-                             "orchestration", "skerry", "arch", "x86_64");
+    json_t *pool = json_pack("{s:I, s:I, s:I}", "memory_limit_bytes",
+                             figure(api, offsetof(struct stats_page, pool_limit_bytes)),
+                             "memory_bytes", figure(api, offsetof(struct stats_page, pool_bytes)),
+                             "sandboxes", figure(api, offsetof(struct stats_page, pool_sandboxes)));
+    json_t *info =
+        json_pack("{s:o, s:o, s:s, s:s, s:{s:o}}", "provider", provider, "version", version,
+                  "orchestration", "skerry", "arch", "x86_64", "skerry", "pool", pool);
     api_answer_json(api, conn, 200, info);
 }
 

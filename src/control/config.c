@@ -229,6 +229,20 @@ static int set_number(struct config *config, const struct key *key, const char *
     return 0;
 }
 
+static const struct key *key_find(const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    }
+    return NULL;
+}
+
+int config_set_pool_memory(struct config *config, const char *text, struct err *err)
+{
+    return set_number(config, key_find("pool_memory"), text, err);
+}
+
 static const char *scalar_of(const yaml_node_t *node)
 {
     if (node == NULL || node->type != YAML_SCALAR_NODE)
@@ -270,15 +284,6 @@ static int set_value(struct config *config, const struct key *key, yaml_document
     if (key->kind == VALUE_LOG)
         return config_set_log(config, text, err);
     return set_number(config, key, text, err);
-}
-
-static const struct key *key_find(const char *name)
-{
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (strcmp(keys[i].name, name) == 0)
-            return &keys[i];
-    }
-    return NULL;
 }
 
 static int walk(struct config *config, const char *name, yaml_document_t *document, struct err *err)

@@ -30,7 +30,7 @@ struct config {
     uint32_t idle_slots;         /* ... of a function that nobody called for idle_after */
     uint64_t idle_after_ns;
     uint32_t sandboxes_max;     /* furnished or running at once, all functions together */
-    uint64_t pool_memory_bytes; /* kernel memory that furnished sandboxes may take; 0: no bound */
+    uint64_t pool_memory_bytes; /* memory of all sandboxes that wait or run; 0: no bound */
     uint32_t builds_max;        /* zygotes that are built at the same time */
     uint64_t drain_timeout_ns;  /* how long SIGTERM waits for requests in flight */
     uint64_t log_bytes_max;     /* size at which a log is rotated; one old file is kept */
@@ -57,6 +57,10 @@ int config_set_state(struct config *config, const char *path, struct err *err);
 
 /* As config_set_state for the daemon's log. */
 int config_set_log(struct config *config, const char *path, struct err *err);
+
+/* Sets the bound on the memory of sandboxes: a size such as 512M, 0 for none. 0, -EINVAL, -ERANGE.
+ */
+int config_set_pool_memory(struct config *config, const char *text, struct err *err);
 
 /*
  * Reads "127.0.0.1:8080", "[::1]:8080" or ":8080" (every address, IPv6 and IPv4). No names: that

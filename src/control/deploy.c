@@ -102,7 +102,7 @@ static void remove_function(struct supervisor *s, const struct ctl_message *mess
         return;
     entry->removed = true;
     entry->again_ns = 0;
-    pool_remove(&s->pool, entry->index, s->now_ns);
+    pool_remove(&s->pool, entry->index);
     if (entry->building != NULL) {
         s->building_count--;
         life_close(s, entry->building);

@@ -143,6 +143,7 @@ int plan_of_function(const struct function_spec *spec, const struct function_pla
     out->bind_count = spec->bind_count;
     memcpy(out->binds, spec->binds, sizeof(out->binds));
     snprintf(out->name, sizeof(out->name), "%s.%s", spec->tenant, spec->name);
+    snprintf(out->tenant, sizeof(out->tenant), "%s", spec->tenant);
     snprintf(out->hostname, sizeof(out->hostname), "%s", spec->name);
     if (place->rootfs != NULL && !out->host_usr) {
         if (strlen(place->rootfs) >= sizeof(out->rootfs))

@@ -22,6 +22,24 @@ struct entry *entry_find(struct supervisor *s, const char *tenant, const char *n
     return NULL;
 }
 
+/* The number of a tenant that has functions, else the least that no other has. */
+static uint32_t tenant_id(const struct supervisor *s, const char *tenant)
+{
+    static bool taken[FUNCTIONS_MAX];
+    memset(taken, 0, sizeof(taken));
+    for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
+        if (s->entries[i] == NULL)
+            continue;
+        if (strcmp(s->entries[i]->tenant, tenant) == 0)
+            return s->entries[i]->tenant_id;
+        taken[s->entries[i]->tenant_id] = true;
+    }
+    uint32_t id = 0;
+    while (id < FUNCTIONS_MAX - 1 && taken[id])
+        id++;
+    return id;
+}
+
 struct entry *entry_new(struct supervisor *s, const struct function_spec *spec, struct err *err)
 {
     uint32_t index = 0;
@@ -39,6 +57,7 @@ struct entry *entry_new(struct supervisor *s, const struct function_spec *spec, 
     }
     entry->index = index;
     entry->generation = ++s->last_generation;
+    entry->tenant_id = tenant_id(s, spec->tenant);
     memcpy(entry->name, spec->name, sizeof(entry->name));
     memcpy(entry->tenant, spec->tenant, sizeof(entry->tenant));
     s->entries[index] = entry;
@@ -50,6 +69,8 @@ void entry_set_spec(struct entry *entry, const struct function_spec *spec)
     entry->stored = true;
     entry->flags = spec->flags;
     entry->limits = spec->limits;
+    entry->cost = memory_guess(spec);
+    entry->measured = entry->was_wanted = false;
 }
 
 void entry_label(const struct entry *entry, char out[160])
@@ -104,7 +125,8 @@ static int load_one(void *arg, const struct function_spec *spec, const struct er
         return 0;
     }
     entry_set_spec(entry, spec);
-    pool_add(&s->pool, entry->index, entry->limits.concurrency_max, s->now_ns);
+    pool_add(&s->pool, entry->index, entry->limits.concurrency_max, entry->tenant_id, entry->cost,
+             s->now_ns);
     entry_tell(s, entry, GATEWAY_PUT, API_PUT);
     life_want_build(s, entry);
     return 0;

@@ -20,8 +20,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/packet.h"
+#include "base/slice.h"
 #include "control/roles.h"
 #include "control/supervisor_core.h"
+
+#define GATEWAY_SLICE_NS (100 * UINT64_C(1000)) /* the shortest there is */
 
 static int spawn(struct supervisor *s, int link, struct child *out, struct err *err)
 {
@@ -51,6 +54,7 @@ int gateway_start(struct supervisor *s, struct err *err)
     if (rc < 0)
         return rc;
     struct service *gateway = &s->gateway;
+    slice_set(child.pid, GATEWAY_SLICE_NS); /* all requests wait for it */
     gateway->child = child;
     gateway->link = fd_steal(&near);
     gateway->blocked = false;
@@ -71,7 +75,7 @@ int gateway_start(struct supervisor *s, struct err *err)
         if (entry->live != NULL)
             jail_template_set_epoch(entry->live->template, s->epoch);
         if (entry->stored && !entry->removed)
-            entry_tell(s, entry, GATEWAY_PUT | GATEWAY_SLOTS, 0);
+            entry_tell(s, entry, GATEWAY_PUT | GATEWAY_SLOTS | GATEWAY_FAILED, 0);
         pool_want(&s->pool, i, 0, s->now_ns);
     }
     return 0;
@@ -167,6 +171,11 @@ static int tell_one(struct supervisor *s, struct entry *entry)
         message.kind = LINK_SLOTS;
         message.value = entry->live == NULL ? 0 : entry->live->slots;
         rc = entry->live == NULL ? 0 : send_message(s, &message, NULL, 0);
+        break;
+    case GATEWAY_FAILED:
+        message.kind = LINK_FUNCTION_FAILED;
+        snprintf(message.why, sizeof(message.why), "%.255s", entry->why.text);
+        rc = entry->status == CTL_FAILED ? send_message(s, &message, NULL, 0) : 0;
         break;
     default:
         message.kind = LINK_FUNCTION_DEL;

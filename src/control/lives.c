@@ -149,7 +149,7 @@ static void build_failed(struct supervisor *s, struct entry *entry, const struct
     entry->failures++;
     entry->again_ns = s->now_ns + again_after_ns(entry->failures + 1, BUILD_PAUSE_NS);
     supervisor_due(s, entry->again_ns);
-    entry_tell(s, entry, 0, API_PUT);
+    entry_tell(s, entry, entry->live == NULL ? GATEWAY_FAILED : 0, API_PUT);
 }
 
 static void begin_build(struct supervisor *s, struct entry *entry)
@@ -265,8 +265,9 @@ static void become_live(struct supervisor *s, struct entry *entry, struct life *
     entry->status = CTL_READY;
     memset(&entry->why, 0, sizeof(entry->why));
     jail_template_set_epoch(life->template, s->epoch);
-    pool_add(&s->pool, entry->index, entry->limits.concurrency_max, s->now_ns);
-    pool_live(&s->pool, entry->index, 0, s->now_ns);
+    pool_add(&s->pool, entry->index, entry->limits.concurrency_max, entry->tenant_id, entry->cost,
+             s->now_ns);
+    pool_live(&s->pool, entry->index, 0);
     ask_slots(s, life, pool_granted(&s->pool, entry->index));
     entry_tell(s, entry, GATEWAY_PUT | GATEWAY_SLOTS, API_PUT);
     if (old != NULL)
@@ -291,7 +292,7 @@ static void life_slots(struct supervisor *s, struct life *life, uint32_t slots)
     life->slots = slots;
     if (entry->live != life)
         return;
-    pool_live(&s->pool, entry->index, slots, s->now_ns);
+    pool_live(&s->pool, entry->index, slots);
     entry_tell(s, entry, GATEWAY_SLOTS, 0);
 }
 
@@ -318,7 +319,7 @@ static void live_gone(struct supervisor *s, struct entry *entry, const struct er
     entry->live = NULL;
     life_close(s, life);
     entry->status = CTL_STARTING;
-    pool_live(&s->pool, entry->index, 0, s->now_ns);
+    pool_live(&s->pool, entry->index, 0);
     entry_tell(s, entry, GATEWAY_DOWN, API_PUT);
     entry->failures = lived_well ? 1 : entry->failures + 1;
     uint64_t pause = again_after_ns(entry->failures, DEATH_PAUSE_NS);

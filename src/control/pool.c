@@ -23,9 +23,28 @@ static uint32_t charge(const struct pool_member *member)
     return larger(member->granted, member->live);
 }
 
-static uint32_t room(const struct pool *pool)
+/* How many sandboxes of a cost fit beside so many, and so many bytes, of others. */
+static uint32_t fit(const struct pool *pool, uint64_t cost, uint32_t used, uint64_t used_bytes)
 {
-    return pool->used < pool->config.budget ? pool->config.budget - pool->used : 0;
+    const struct pool_config *config = &pool->config;
+    uint32_t count = used < config->budget ? config->budget - used : 0;
+    if (config->budget_bytes == 0 || cost == 0)
+        return count;
+    uint64_t bytes = used_bytes < config->budget_bytes ? config->budget_bytes - used_bytes : 0;
+    if (used == 0 && bytes < cost && count > 0)
+        return 1; /* what is larger than all the memory still runs, alone */
+    return bytes / cost < count ? (uint32_t)(bytes / cost) : count;
+}
+
+static uint32_t room(const struct pool *pool, const struct pool_member *member)
+{
+    return fit(pool, member->cost, pool->used, pool->used_bytes);
+}
+
+/* The room when all that was taken back is gone. */
+static uint32_t room_to_come(const struct pool *pool, const struct pool_member *member)
+{
+    return fit(pool, member->cost, pool->granted, pool->granted_bytes);
 }
 
 static void set_short(struct pool *pool, struct pool_member *member, bool is_short)
@@ -35,14 +54,33 @@ static void set_short(struct pool *pool, struct pool_member *member, bool is_sho
     member->is_short = is_short;
 }
 
+static void count_out(struct pool *pool, const struct pool_member *member)
+{
+    uint64_t bytes = member->granted * member->cost;
+    pool->granted -= member->granted;
+    pool->used -= charge(member);
+    pool->granted_bytes -= bytes;
+    pool->used_bytes -= charge(member) * member->cost;
+    pool->tenant_bytes[member->tenant] -= bytes;
+}
+
+static void count_in(struct pool *pool, const struct pool_member *member)
+{
+    uint64_t bytes = member->granted * member->cost;
+    pool->granted += member->granted;
+    pool->used += charge(member);
+    pool->granted_bytes += bytes;
+    pool->used_bytes += charge(member) * member->cost;
+    pool->tenant_bytes[member->tenant] += bytes;
+}
+
 static void set_granted(struct pool *pool, struct pool_member *member, uint32_t granted)
 {
     if (member->granted == granted)
         return;
-    pool->used -= charge(member);
-    pool->granted = pool->granted - member->granted + granted;
+    count_out(pool, member);
     member->granted = granted;
-    pool->used += charge(member);
+    count_in(pool, member);
     if (!member->is_change) {
         member->is_change = true;
         pool->changes[pool->change_count++] = (uint32_t)(member - pool->members);
@@ -98,6 +136,18 @@ static uint32_t take_reserve(struct pool *pool, const struct pool_member *taker)
     return count;
 }
 
+/* Takes the second of two that nobody asked for, so that a new function has one. */
+static void take_second(struct pool *pool, const struct pool_member *taker)
+{
+    for (uint32_t i = 0; i < pool->top; i++) {
+        struct pool_member *member = &pool->members[i];
+        if (member == taker || member->granted < 2 || member->want > 0)
+            continue;
+        set_granted(pool, member, member->granted - 1);
+        return;
+    }
+}
+
 /* Takes one from the function that has most, so that one without any can go on at all. */
 static uint32_t take_one(struct pool *pool, const struct pool_member *taker)
 {
@@ -111,6 +161,34 @@ static uint32_t take_one(struct pool *pool, const struct pool_member *taker)
     if (largest == NULL)
         return 0;
     set_granted(pool, largest, largest->granted - 1);
+    return 1;
+}
+
+/*
+ * Takes one from the tenant that has most memory, if it has more than the taker's tenant is going
+ * to have, out of its function that has most.
+ */
+static uint32_t take_from_tenant(struct pool *pool, const struct pool_member *taker)
+{
+    const struct pool_member *largest = NULL;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < pool->top; i++) {
+        const struct pool_member *member = &pool->members[i];
+        uint64_t bytes = pool->tenant_bytes[member->tenant];
+        if (member->max == 0 || member->granted < 2 || member->tenant == taker->tenant)
+            continue;
+        if (bytes < most ||
+            (bytes == most && largest != NULL && member->granted <= largest->granted))
+            continue;
+        most = bytes;
+        largest = member;
+    }
+    uint64_t comes = (uint64_t)room_to_come(pool, taker) * taker->cost;
+    if (largest == NULL ||
+        most < pool->tenant_bytes[taker->tenant] + comes + taker->cost + largest->cost)
+        return 0;
+    struct pool_member *member = &pool->members[largest - pool->members];
+    set_granted(pool, member, member->granted - 1);
     return 1;
 }
 
@@ -134,7 +212,7 @@ static void give(struct pool *pool, struct pool_member *member, uint32_t target)
         return;
     /* what it still has of an earlier grant is paid for already */
     uint32_t paid = charge(member) - member->granted;
-    uint32_t more = smaller(target - member->granted, room(pool) + paid);
+    uint32_t more = smaller(target - member->granted, room(pool, member) + paid);
     set_granted(pool, member, member->granted + more);
 }
 
@@ -142,49 +220,78 @@ static void give(struct pool *pool, struct pool_member *member, uint32_t target)
 static void reclaim(struct pool *pool, struct pool_member *member)
 {
     uint32_t need = smaller(member->want, member->max) - member->granted;
-    uint32_t coming = pool->used - pool->granted; /* taken back and not yet gone */
-    while (coming < need) {
+    while (room_to_come(pool, member) < need) {
         uint32_t got = take_from_idle(pool, member);
         if (got == 0)
             got = take_reserve(pool, member);
         if (got == 0)
-            break;
-        coming += got;
-    }
-    for (uint32_t starving = starving_count(pool); coming < starving; coming++) {
-        if (take_one(pool, member) == 0)
+            got = take_from_tenant(pool, member);
+        if (got == 0)
             break;
     }
+    uint32_t starving = starving_count(pool);
+    while (room_to_come(pool, member) < starving && take_one(pool, member) > 0)
+        ;
 }
 
-static void serve_short(struct pool *pool, uint64_t now_ns)
+/* The one in need whose tenant has least, and among those the one that has fewest; NULL: there is
+ * no room for any. */
+static struct pool_member *neediest(struct pool *pool)
 {
-    for (int round = 0; round < 2; round++) { /* those who have none first */
-        for (uint32_t i = 0; i < pool->top && pool->short_count > 0 && room(pool) > 0; i++) {
-            struct pool_member *member = &pool->members[i];
-            if (!member->is_short || (round == 0 && member->granted > 0))
-                continue;
-            if (round == 0)
-                give(pool, member, 1);
-            else
-                give(pool, member, desired(pool, member, now_ns));
-            set_short(pool, member, !has_enough(member));
+    struct pool_member *found = NULL;
+    uint64_t least = 0;
+    for (uint32_t i = 0; i < pool->top; i++) {
+        struct pool_member *member = &pool->members[i];
+        if (!member->is_short || room(pool, member) == 0)
+            continue;
+        uint64_t bytes = pool->tenant_bytes[member->tenant];
+        bool first = found == NULL || (member->granted == 0) > (found->granted == 0);
+        bool same = found != NULL && (member->granted == 0) == (found->granted == 0);
+        if (first ||
+            (same && (bytes < least || (bytes == least && member->granted < found->granted)))) {
+            found = member;
+            least = bytes;
         }
+    }
+    return found;
+}
+
+/* Gives what is free to those in need, one by one: those who have none first. */
+static void serve_short(struct pool *pool)
+{
+    struct pool_member *member;
+    while (pool->short_count > 0 && (member = neediest(pool)) != NULL) {
+        give(pool, member, member->granted + 1);
+        set_short(pool, member, !has_enough(member));
     }
 }
 
 static void satisfy(struct pool *pool, struct pool_member *member, uint64_t now_ns)
 {
-    uint32_t others = starving_count(pool) - (member->is_short && member->granted == 0);
-    if (others == 0)
+    bool alone = pool->short_count == (member->is_short ? 1u : 0u);
+    if (alone)
         give(pool, member, desired(pool, member, now_ns));
-    else
-        serve_short(pool, now_ns);
     set_short(pool, member, !has_enough(member));
-    if (member->is_short)
-        reclaim(pool, member);
-    if (pool->short_count > 0)
-        serve_short(pool, now_ns); /* what was taken back may have been granted and never used */
+    serve_short(pool);
+    if (!member->is_short)
+        return;
+    reclaim(pool, member);
+    serve_short(pool); /* what was taken back may have been granted and never used */
+}
+
+/* What is granted is too much since a cost grew: the idle give first, in the end all but one. */
+static void shrink(struct pool *pool)
+{
+    static const struct pool_member nobody = {.max = 0};
+    while (pool->config.budget_bytes > 0 && pool->granted_bytes > pool->config.budget_bytes) {
+        uint32_t got = take_from_idle(pool, &nobody);
+        if (got == 0)
+            got = take_reserve(pool, &nobody);
+        if (got == 0)
+            got = take_one(pool, &nobody);
+        if (got == 0)
+            return;
+    }
 }
 
 void pool_init(struct pool *pool, const struct pool_config *config, uint64_t now_ns)
@@ -194,28 +301,42 @@ void pool_init(struct pool *pool, const struct pool_config *config, uint64_t now
     pool->window_ns = now_ns;
 }
 
-void pool_add(struct pool *pool, uint32_t index, uint32_t max, uint64_t now_ns)
+void pool_add(struct pool *pool, uint32_t index, uint32_t max, uint32_t tenant, uint64_t cost,
+              uint64_t now_ns)
 {
     struct pool_member *member = &pool->members[index];
     pool->top = larger(pool->top, index + 1);
+    count_out(pool, member);
     member->max = max;
+    member->tenant = tenant;
+    member->cost = cost;
+    count_in(pool, member);
+    shrink(pool);
     member->active_ns = now_ns;
     if (member->granted > max)
         set_granted(pool, member, max);
-    if (pool->short_count == 0)
-        give(pool, member, desired(pool, member, now_ns));
+    if (member->is_short)
+        set_short(pool, member, !has_enough(member));
+    if (pool->short_count > 0)
+        return;
+    /* while there is plenty it is warm at once; later it gets one, if need be out of a reserve */
+    bool plenty = room(pool, member) > fit(pool, cost, 0, 0) / 2;
+    uint32_t target = plenty ? desired(pool, member, now_ns) : 1;
+    if (member->granted == 0 && room(pool, member) == 0)
+        take_second(pool, member);
+    give(pool, member, target);
 }
 
-void pool_remove(struct pool *pool, uint32_t index, uint64_t now_ns)
+void pool_remove(struct pool *pool, uint32_t index)
 {
     struct pool_member *member = &pool->members[index];
     set_short(pool, member, false);
     set_granted(pool, member, 0);
-    pool->used -= charge(member);
+    count_out(pool, member);
     bool is_change = member->is_change;
     memset(member, 0, sizeof(*member));
     member->is_change = is_change;
-    serve_short(pool, now_ns);
+    serve_short(pool);
 }
 
 void pool_want(struct pool *pool, uint32_t index, uint32_t want, uint64_t now_ns)
@@ -233,15 +354,42 @@ void pool_want(struct pool *pool, uint32_t index, uint32_t want, uint64_t now_ns
         set_short(pool, member, false);
 }
 
-void pool_live(struct pool *pool, uint32_t index, uint32_t live, uint64_t now_ns)
+void pool_live(struct pool *pool, uint32_t index, uint32_t live)
 {
     struct pool_member *member = &pool->members[index];
     if (member->max == 0)
         return;
-    pool->used -= charge(member);
+    count_out(pool, member);
     member->live = live;
-    pool->used += charge(member);
-    serve_short(pool, now_ns);
+    count_in(pool, member);
+    serve_short(pool);
+}
+
+void pool_cost(struct pool *pool, uint32_t index, uint64_t cost)
+{
+    struct pool_member *member = &pool->members[index];
+    if (member->max == 0 || member->cost == cost)
+        return;
+    count_out(pool, member);
+    member->cost = cost;
+    count_in(pool, member);
+    shrink(pool);
+}
+
+/* Before anyone has two in reserve each has one. False: some have none yet. */
+static bool one_each(struct pool *pool)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < pool->top && pool->short_count == 0; i++) {
+        struct pool_member *member = &pool->members[i];
+        if (member->max == 0 || member->granted > 0)
+            continue;
+        if (room(pool, member) == 0)
+            take_second(pool, member);
+        give(pool, member, 1);
+        all &= member->granted > 0;
+    }
+    return all;
 }
 
 void pool_tick(struct pool *pool, uint64_t now_ns)
@@ -261,8 +409,9 @@ void pool_tick(struct pool *pool, uint64_t now_ns)
         if (member->granted > target)
             set_granted(pool, member, target);
     }
-    serve_short(pool, now_ns);
-    for (uint32_t i = 0; i < pool->top && pool->short_count == 0 && room(pool) > 0; i++) {
+    serve_short(pool);
+    bool all = one_each(pool);
+    for (uint32_t i = 0; i < pool->top && all && pool->short_count == 0; i++) {
         if (pool->members[i].max > 0)
             give(pool, &pool->members[i], desired(pool, &pool->members[i], now_ns));
     }

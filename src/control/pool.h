@@ -4,10 +4,13 @@
  *
  * A function in use gets twice what it recently needed at once and some in reserve, so that the
  * next request finds one that is furnished; one that nobody calls keeps a few. Together they stay
- * within a budget: when it is used up, idle functions give theirs up, the one that was idle for
- * longest first, and a function without any gets one from the function that has most. What was
- * taken back counts against the budget until its zygote says that it is gone (pool_live), so the
- * bound holds at every moment.
+ * within a budget, of sandboxes and of memory: when it is used up, idle functions give theirs up,
+ * the one that was idle for longest first; then what is in reserve; then a tenant that has more
+ * than the one in need gives up some, until both have the same, and a function without any gets one
+ * from the function that has most. What was taken back counts against the budget until its zygote
+ * says that it is gone (pool_live), so the bound holds at every moment.
+ *
+ * Memory is what a sandbox of the function was seen to need (pool_cost), not what it may take.
  *
  * The supervisor calls it at each event and then applies what pool_next_change tells.
  */
@@ -23,13 +26,16 @@ struct pool_config {
     uint32_t warm; /* in reserve while a function is in use */
     uint32_t idle; /* kept when nobody called it for idle_after_ns */
     uint64_t idle_after_ns;
-    uint32_t budget; /* sandboxes of all functions together */
+    uint32_t budget;       /* sandboxes of all functions together */
+    uint64_t budget_bytes; /* memory of all of them; 0: no bound */
 };
 
 struct pool_member {
-    uint32_t max;  /* the function's concurrency; 0: no member */
-    uint32_t want; /* in flight and queued now */
-    uint32_t peak; /* the largest want of this window and of the one before */
+    uint32_t max;    /* the function's concurrency; 0: no member */
+    uint32_t tenant; /* below FUNCTIONS_MAX */
+    uint64_t cost;   /* bytes of memory of a sandbox, at least 1 */
+    uint32_t want;   /* in flight and queued now */
+    uint32_t peak;   /* the largest want of this window and of the one before */
     uint32_t peak_before;
     uint64_t active_ns; /* when it was last wanted */
     uint32_t granted;
@@ -42,6 +48,8 @@ struct pool {
     struct pool_config config;
     uint32_t granted; /* sum of all */
     uint32_t used;    /* sum of max(granted, live): what counts against the budget */
+    uint64_t granted_bytes, used_bytes;   /* the same, of memory */
+    uint64_t tenant_bytes[FUNCTIONS_MAX]; /* granted_bytes of each tenant */
     uint32_t short_count;
     uint32_t top;       /* above the largest index that was ever added */
     uint64_t window_ns; /* when the current window began */
@@ -53,14 +61,21 @@ struct pool {
 void pool_init(struct pool *pool, const struct pool_config *config, uint64_t now_ns);
 
 /* Function index appears (max at least 1) or changes its max; it counts as called now. */
-void pool_add(struct pool *pool, uint32_t index, uint32_t max, uint64_t now_ns);
-void pool_remove(struct pool *pool, uint32_t index, uint64_t now_ns);
+void pool_add(struct pool *pool, uint32_t index, uint32_t max, uint32_t tenant, uint64_t cost,
+              uint64_t now_ns);
+void pool_remove(struct pool *pool, uint32_t index);
 
 /* The gateway says how many requests of the function are in flight or wait. */
 void pool_want(struct pool *pool, uint32_t index, uint32_t want, uint64_t now_ns);
 
 /* The zygote says how many sandboxes it has; 0 when it died. */
-void pool_live(struct pool *pool, uint32_t index, uint32_t live, uint64_t now_ns);
+void pool_live(struct pool *pool, uint32_t index, uint32_t live);
+
+/*
+ * What a sandbox of the function needs by now, in bytes. If it is more than was thought and the
+ * budget is exceeded by it, grants are taken back at once, the busiest's too.
+ */
+void pool_cost(struct pool *pool, uint32_t index, uint64_t cost);
 
 /* About once a second: lets go of what is not needed any more, gives what became free. */
 void pool_tick(struct pool *pool, uint64_t now_ns);

@@ -21,6 +21,7 @@
 
 static const char help[] =
     "Usage: skerryd [--listen ADDRESS:PORT]... [--state DIR] [--config FILE] [--log FILE]\n"
+    "               [--pool-memory SIZE]\n"
     "\n"
     "Serves functions over HTTP: every request in a sandbox of its own.\n"
     "\n"
@@ -34,6 +35,9 @@ static const char help[] =
     "  --config FILE          settings in YAML, see skerryd(8); options here win over it\n"
     "  --log FILE             append the daemon's own messages to FILE instead of stderr;\n"
     "                         SIGHUP opens it again\n"
+    "  --pool-memory SIZE     memory that the sandboxes of all functions may need together, e.g. "
+    "1G;\n"
+    "                         what is beyond waits in its function's queue. Default: no bound\n"
     "  --version, --help\n"
     "\n"
     "SIGTERM and SIGINT end it when the requests in flight are answered; a second one at once.\n"
@@ -43,7 +47,7 @@ struct options {
     const char *listen[CONFIG_LISTEN_MAX];
     unsigned int listen_count;
     bool listen_none;
-    const char *state, *config, *log;
+    const char *state, *config, *log, *pool_memory;
 };
 
 /* Reads the options. -1: go on; else the exit status. */
@@ -53,6 +57,7 @@ static int read_options(int argc, char **argv, struct options *out)
                                           {"state", required_argument, NULL, 's'},
                                           {"config", required_argument, NULL, 'c'},
                                           {"log", required_argument, NULL, 'L'},
+                                          {"pool-memory", required_argument, NULL, 'm'},
                                           {"version", no_argument, NULL, 'V'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -84,6 +89,9 @@ static int read_options(int argc, char **argv, struct options *out)
         case 'L':
             out->log = optarg;
             break;
+        case 'm':
+            out->pool_memory = optarg;
+            break;
         case 'V':
             puts("skerryd " SKERRY_VERSION);
             return 0;
@@ -114,6 +122,8 @@ static int make_config(const struct options *options, struct config *config, str
         rc = config_set_state(config, options->state, err);
     if (rc == 0 && options->log != NULL)
         rc = config_set_log(config, options->log, err);
+    if (rc == 0 && options->pool_memory != NULL)
+        rc = config_set_pool_memory(config, options->pool_memory, err);
     return rc;
 }
 

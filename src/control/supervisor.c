@@ -27,9 +27,7 @@
 #include "control/supervisor_core.h"
 #include "sandbox/stats.h"
 
-#define TICK_NS NS_PER_SEC
-#define SLOT_BYTES                                                                                 \
-    (UINT64_C(128) << 10) /* kernel and user memory of a furnished sandbox, rounded up */
+#define TICK_NS        NS_PER_SEC
 #define LISTEN_WAIT_MS 3000
 
 void supervisor_due(struct supervisor *s, uint64_t at_ns)
@@ -196,10 +194,8 @@ static void open_pool(struct supervisor *s)
     struct pool_config pool = {.warm = config->warm_slots,
                                .idle = config->idle_slots,
                                .idle_after_ns = config->idle_after_ns,
-                               .budget = config->sandboxes_max};
-    uint64_t by_memory = config->pool_memory_bytes / SLOT_BYTES;
-    if (config->pool_memory_bytes > 0 && by_memory < pool.budget)
-        pool.budget = by_memory > 0 ? (uint32_t)by_memory : 1;
+                               .budget = config->sandboxes_max,
+                               .budget_bytes = config->pool_memory_bytes};
     pool_init(&s->pool, &pool, s->now_ns);
 }
 
@@ -299,6 +295,7 @@ static void restart(struct supervisor *s, struct service *service, const char *w
 static void tick(struct supervisor *s)
 {
     s->tick_ns = s->now_ns;
+    memory_tick(s);
     pool_tick(&s->pool, s->now_ns);
     int rc = state_dir_log_rotate(&s->state, "access", s->config.log_bytes_max);
     if (rc < 0)

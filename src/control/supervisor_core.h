@@ -5,6 +5,7 @@
  *   supervisor.c   begin, loop, end
  *   functions.c    the table of functions
  *   lives.c        zygotes: built, ready, gone, built again, retired
+ *   memory.c       what sandboxes need
  *   deploy.c       what the API process asks for
  *   gateway_side.c the gateway process and what it is told
  *   api_side.c     the API process and what it is told
@@ -77,7 +78,8 @@ enum gateway_news { /* in this order */
                     GATEWAY_DOWN = 1 << 0,
                     GATEWAY_PUT = 1 << 1,
                     GATEWAY_SLOTS = 1 << 2,
-                    GATEWAY_DEL = 1 << 3,
+                    GATEWAY_FAILED = 1 << 3,
+                    GATEWAY_DEL = 1 << 4,
 };
 
 enum api_news {
@@ -92,8 +94,12 @@ struct entry {      /* one function */
     char tenant[FUNCTION_TENANT_MAX];
     uint32_t flags; /* enum function_flags of what is served */
     struct function_limits limits;
-    bool stored;  /* in the registry: others know it */
-    bool removed; /* only its end is left to tell and to wait for */
+    uint32_t tenant_id; /* for the pool: the same for all functions of a tenant */
+    uint64_t cost;      /* bytes that one of its sandboxes needs, as far as is known */
+    bool measured;      /* the cost was seen, not guessed */
+    bool was_wanted;    /* at the last tick */
+    bool stored;        /* in the registry: others know it */
+    bool removed;       /* only its end is left to tell and to wait for */
     enum ctl_status status;
     struct err why;                      /* with CTL_FAILED */
     struct life *live;                   /* serves; NULL: none does now */
@@ -161,6 +167,12 @@ struct supervisor {
     bool draining, drain_told, ended;
     uint64_t drain_until_ns;
 };
+
+/* memory.c: what sandboxes need, and what of it the pool has given out */
+/* What to count for a sandbox of a spec that has not run yet. */
+uint64_t memory_guess(const struct function_spec *spec);
+/* Once a tick: looks at what the sandboxes of functions in use have needed, tells the figures. */
+void memory_tick(struct supervisor *s);
 
 /* functions.c */
 struct entry *entry_find(struct supervisor *s, const char *tenant, const char *name);

@@ -16,7 +16,8 @@
 static void call_reset(struct gateway *gw, struct call *call)
 {
     call->state = LIFE_GATHERING;
-    call->watched = call->retry_kill = call->in_blocked = call->in_gone = call->out_ended = false;
+    call->watched = call->retry_kill = call->in_blocked = call->in_gone = call->out_ended =
+        call->out_ready = call->err_ready = false;
     call->started = call->finishing = call->committed = call->drop_body = call->failed = false;
     call->status = 0;
     call->kills = 0;

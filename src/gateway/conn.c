@@ -26,8 +26,9 @@
 #include "gateway/core.h"
 #include "gateway/text.h"
 
-#define ROUNDS_MAX 8 /* steps of one connection before the others get their turn */
-#define PAGE       4096u
+#define ACCEPTS_MAX 16 /* connections before those that are there get their turn */
+#define ROUNDS_MAX  8  /* steps of one connection before the others get their turn */
+#define PAGE        4096u
 
 static const uint32_t conn_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
@@ -55,8 +56,9 @@ static void conn_open(struct gateway *gw, struct conn *conn, int fd, unsigned in
     gw->conns_used++;
     conn->watch = (struct watch){.fd = fd, .kind = WATCH_CONN, .owner = conn};
     conn->state = CONN_HEAD;
+    conn->lane = &gw->lanes.lane[0];
     conn->call = NULL;
-    conn->readable = conn->hung = conn->blocked = conn->blank_line = false;
+    conn->parsed = conn->readable = conn->hung = conn->blocked = conn->blank_line = false;
     conn->head_size = conn->stage_from = conn->stage_to = conn->raw_from = conn->raw_to = 0;
     conn->scan = (struct http_scan){0};
     conn->body = (struct http_body){.done = true};
@@ -80,7 +82,7 @@ static void accept_full(struct gateway *gw)
 
 void conn_accept(struct gateway *gw, unsigned int listener)
 {
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
         struct conn *conn = conn_take(gw);
         if (conn == NULL) {
             if (i == 0) /* else nobody may be waiting any more: the next event tells */
@@ -108,7 +110,8 @@ void conn_mark(struct gateway *gw, struct conn *conn)
     if (conn->marked)
         return;
     conn->marked = true;
-    list_append(&gw->conns_marked, &conn->node);
+    list_append(&conn->lane->conns, &conn->node);
+    lane_wake(&gw->lanes, conn->lane);
 }
 
 /* Gives back what a large request has touched; the first page stays for the next. */
@@ -334,8 +337,31 @@ static void head_refuse(struct gateway *gw, struct conn *conn, int status, const
     conn_reply(gw, conn, status, why, true);
 }
 
+/*
+ * The request that was parsed begins, unless its tenant is another one than was thought: then it
+ * does so in that one's turn.
+ */
+static void head_begin(struct gateway *gw, struct conn *conn)
+{
+    struct lane *lane = conn->lane;
+    conn_request(gw, conn);
+    if (!conn->parsed && gw->route.kind == ROUTE_FUNCTION) {
+        struct function *function = function_find(gw, gw->route.name, gw->route.tenant);
+        if (function != NULL)
+            lane = function->lane;
+    }
+    conn->parsed = lane != conn->lane;
+    conn->lane = lane;
+    if (!conn->parsed)
+        request_begin(gw, conn);
+}
+
 static bool conn_head(struct gateway *gw, struct conn *conn)
 {
+    if (conn->parsed) {
+        head_begin(gw, conn);
+        return true;
+    }
     bool fresh = conn->raw_to == 0;
     ssize_t n = conn_read(gw, conn, HANDOFF_BYTES_MAX);
     if (n < 0)
@@ -377,7 +403,7 @@ static bool conn_head(struct gateway *gw, struct conn *conn)
     if (status != 0)
         head_refuse(gw, conn, status, gw->request.why);
     else
-        request_begin(gw, conn);
+        head_begin(gw, conn);
     return true;
 }
 
@@ -410,6 +436,12 @@ static bool conn_step(struct gateway *gw, struct conn *conn)
             return false;
         }
         bool moved = body_progress(gw, conn);
+        if (conn->state == CONN_CALL && conn->call->err_ready)
+            call_err_progress(gw, conn->call);
+        if (conn->state == CONN_CALL && conn->call->out_ready) {
+            call_out_progress(gw, conn->call);
+            moved = true; /* there may be something to send now */
+        }
         if (conn->state == CONN_CALL && flushed > 0 && !conn_is_sending(conn))
             moved |= call_stream(gw, conn->call);
         return moved;
@@ -431,16 +463,16 @@ static bool conn_step(struct gateway *gw, struct conn *conn)
  */
 void conn_progress(struct gateway *gw, struct conn *conn)
 {
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        bool more = conn_step(gw, conn);
+    const struct lane *lane = conn->lane;
+    bool more = true;
+    for (int round = 0; round < ROUNDS_MAX && more && conn->lane == lane; round++) {
+        more = conn_step(gw, conn);
         if (conn->state == CONN_FREE)
             return;
-        if (!more) {
-            conn->marked = false;
-            return;
-        }
     }
-    list_append(&gw->conns_again, &conn->node);
+    conn->marked = false;
+    if (more)
+        conn_mark(gw, conn);
 }
 
 void conn_event(struct gateway *gw, struct conn *conn, uint32_t events)

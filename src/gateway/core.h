@@ -9,8 +9,9 @@
  * One thread, one epoll loop, no allocation after start: connections, calls and channels come from
  * pools made at start, their buffers are lazily touched mappings. Nothing recurses: a handler that
  * changes a connection or frees a slot marks it (conn_mark, function_mark) and the loop goes on
- * with it afterwards. An object that is given back becomes free at the end of the round, so that an
- * event of the same round that still points at it finds it closed, not reused.
+ * with it afterwards, tenant by tenant (lane.h). An object that is given back becomes free at the
+ * end of the round, so that an event of the same round that still points at it finds it closed, not
+ * reused.
  */
 #ifndef SKERRY_GATEWAY_CORE_H
 #define SKERRY_GATEWAY_CORE_H
@@ -20,6 +21,7 @@
 #include <sys/uio.h>
 
 #include "gateway/http.h"
+#include "gateway/lane.h"
 #include "gateway/link.h"
 #include "gateway/list.h"
 #include "gateway/metrics.h"
@@ -59,10 +61,10 @@
 #define WATCH_DELAY_NS    NS_PER_MS        /* see call_watch */
 #define EXPIRE_GRACE_NS   (2 * NS_PER_SEC) /* for the exit report after a kill, then 504 anyway */
 #define KILL_AGAIN_NS     (1 * NS_PER_SEC)
-#define KILLS_MAX         30u              /* without a report: it will not come any more */
-#define KILL_RETRY_NS     (10 * NS_PER_MS) /* the report socket was full */
-#define WANT_WINDOW_NS    (5 * NS_PER_SEC) /* demand must stay low that long before we want less */
-#define LOG_DELAY_NS      (20 * NS_PER_MS) /* access log lines may wait to be written together */
+#define KILLS_MAX         30u               /* without a report: it will not come any more */
+#define KILL_RETRY_NS     (10 * NS_PER_MS)  /* the report socket was full */
+#define WANT_WINDOW_NS    (500 * NS_PER_MS) /* demand must stay low that long before we want less */
+#define LOG_DELAY_NS      (20 * NS_PER_MS)  /* access log lines may wait to be written together */
 #define ACCEPT_PAUSE_NS   (100 * NS_PER_MS)
 
 enum watch_kind {
@@ -102,12 +104,14 @@ enum conn_state {
 
 struct conn {
     struct watch watch;
-    struct list node; /* free, marked or again */
-    struct list idle; /* while nothing of a request is here */
+    struct list node;  /* free, or marked in its lane */
+    struct lane *lane; /* of the tenant whose function it asked for last */
+    struct list idle;  /* while nothing of a request is here */
     struct timer timer;
     struct call *call;
     uint8_t state;
     bool marked;
+    bool parsed;   /* a head is complete; its request begins when it is its tenant's turn */
     bool readable; /* edge-triggered: there may be bytes to read */
     bool hung;     /* the peer closed its side, or all of it */
     bool blocked;  /* the socket took less than we had: EPOLLOUT is awaited */
@@ -169,8 +173,10 @@ struct function {
     uint32_t want;           /* last told to the supervisor */
     uint32_t peak;           /* highest demand in this window */
     struct list node;        /* marked */
+    struct lane *lane;       /* of its tenant */
     struct list wanted;      /* functions with want > 0 */
     struct function *bucket; /* next of the same hash */
+    char why[LINK_WHY_MAX];  /* it cannot be served now; empty: it can, or will soon */
 };
 
 struct call {
@@ -179,6 +185,8 @@ struct call {
     bool retry_kill;
     bool in_blocked; /* stdin's pipe is full */
     bool in_gone;    /* the program closed its stdin: the rest of the body is dropped */
+    bool err_ready;  /* there is stderr to read */
+    bool out_ready;  /* there may be output to read before anything is sent */
     bool out_ended;  /* end of file on stdout */
     bool started;
     bool finishing;  /* the exit is known and fine, output is still being passed on */
@@ -244,7 +252,6 @@ struct gateway {
     unsigned int conns_used;
     char *conn_rooms;
     struct list conns_free, conns_given_back;
-    struct list conns_marked, conns_again;
     struct list conns_idle; /* the longest idle first */
     struct call *calls;
     unsigned int calls_max;
@@ -256,7 +263,8 @@ struct gateway {
 
     struct function *functions;
     struct function *buckets[FUNCTION_BUCKETS];
-    struct list functions_marked, functions_wanted;
+    struct list functions_wanted;
+    struct lanes lanes;
     struct channel *channels;
     unsigned int channels_made;
     struct list channels_free, channels_given_back;
@@ -336,6 +344,10 @@ int call_start(struct gateway *gw, struct call *call);
 /* output.c: what comes out of a program */
 void call_watch(struct gateway *gw, struct call *call);
 void call_out_event(struct gateway *gw, struct call *call);
+/* Reads what is there while nothing is sent; commits the answer when it is time to. */
+void call_out_progress(struct gateway *gw, struct call *call);
+/* One read of stderr and its lines in the log. */
+void call_err_progress(struct gateway *gw, struct call *call);
 void call_err_event(struct gateway *gw, struct call *call);
 void call_drain(struct gateway *gw, struct call *call);
 /* Reads stdout into the buffer. 1: something came, 0: nothing now, -1: the end. */
@@ -360,11 +372,13 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
 void function_del(struct gateway *gw, const struct link_message *message);
 void function_slots(struct gateway *gw, const struct link_message *message);
 void function_down(struct gateway *gw, const struct link_message *message);
+/* It cannot be served now: who waits is told why. */
+void function_failed(struct gateway *gw, const struct link_message *message);
 /* A call that is ready: starts it, queues it, or LIFE_EV_NO_ROOM. */
 void function_enqueue(struct gateway *gw, struct function *function, struct call *call);
 void function_dequeue(struct gateway *gw, struct call *call);
 bool function_has_room(const struct function *function);
-/* Starts what waits while there are slots. */
+/* Starts the first of what waits if there is a slot, and marks the function if more wait. */
 void function_progress(struct gateway *gw, struct function *function);
 void function_mark(struct gateway *gw, struct function *function);
 struct function_stats *function_stats(struct gateway *gw, const struct call *call);

@@ -2,8 +2,8 @@
 /*
  * The gateway's process: what it is made of at start, and the loop.
  *
- * A round: wait, take every event (which reads, and marks what can go on), fire timers, go on with
- * marked functions and connections until none is left, free what was given back.
+ * A round: wait, take every event (which marks what can go on), fire timers, go on with some of
+ * what is marked, each tenant in its turn (lane.h), free what was given back.
  *
  * System calls of a request without a body on a kept connection, one at a time (counted by strace
  * -c over 500): epoll_wait, recvfrom, 2 x (pipe2, fchmod, fcntl), sendmsg (start), 2 x close,
@@ -29,6 +29,7 @@
 
 #define CONNS_DEFAULT 8192u
 #define EVENTS_MAX    256
+#define TURNS_MAX     32 /* steps of tenants between two looks for events */
 
 static_assert(CONNS_MAX < 0xffff, "a call's index is 16 bits of its id, 0xffff is no call's");
 
@@ -94,15 +95,19 @@ static void *pages(size_t size)
 
 static int pools_make(struct gateway *gw)
 {
+    struct lane *lanes = pages((FUNCTIONS_MAX + 1) * sizeof(struct lane));
     gw->conns = pages(gw->conns_max * sizeof(struct conn));
     gw->calls = pages(gw->calls_max * sizeof(struct call));
     gw->functions = pages(FUNCTIONS_MAX * sizeof(struct function));
     gw->channels = pages(CHANNELS_MAX * sizeof(struct channel));
     gw->conn_rooms = pages((size_t)gw->conns_max * CONN_IN_ROOM);
     gw->call_rooms = pages(gw->calls_max * CALL_ROOM);
-    bool all =
-        gw->conns && gw->calls && gw->functions && gw->channels && gw->conn_rooms && gw->call_rooms;
-    return all ? 0 : -ENOMEM;
+    bool all = lanes && gw->conns && gw->calls && gw->functions && gw->channels && gw->conn_rooms &&
+               gw->call_rooms;
+    if (!all)
+        return -ENOMEM;
+    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1);
+    return 0;
 }
 
 /* An object of a pool is made when it is first needed: what was never needed costs no memory. */
@@ -176,9 +181,9 @@ static void listener_add(struct gateway *gw, int fd)
 static void lists_init(struct gateway *gw)
 {
     struct list *const lists[] = {
-        &gw->conns_free,    &gw->conns_given_back,    &gw->conns_marked,     &gw->conns_again,
-        &gw->calls_free,    &gw->calls_given_back,    &gw->functions_marked, &gw->functions_wanted,
-        &gw->channels_free, &gw->channels_given_back, &gw->conns_idle,
+        &gw->conns_free,          &gw->conns_given_back, &gw->calls_free,
+        &gw->calls_given_back,    &gw->functions_wanted, &gw->channels_free,
+        &gw->channels_given_back, &gw->conns_idle,
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
@@ -272,22 +277,22 @@ static void timer_fire(struct gateway *gw, struct timer *timer)
     }
 }
 
-/* Goes on with what was marked. A connection that has had its share waits for the next round. */
+/* Goes on with what was marked, one thing of each tenant in turn. What is left waits for the next
+ * round, so that whoever has an event by then is in the turn. */
 static void marked_progress(struct gateway *gw)
 {
-    while (!list_is_empty(&gw->functions_marked) || !list_is_empty(&gw->conns_marked)) {
-        struct list *node = list_pop(&gw->conns_marked);
-        if (node != NULL) {
-            conn_progress(gw, LIST_OWNER(node, struct conn, node));
-        }
-        node = list_pop(&gw->functions_marked);
+    struct lane *lane;
+    for (int turns = 0; turns < TURNS_MAX && (lane = lanes_next(&gw->lanes)) != NULL; turns++) {
+        struct list *node = list_pop(&lane->functions);
         if (node != NULL) {
             struct function *function = LIST_OWNER(node, struct function, node);
             function->marked = false;
             function_progress(gw, function);
         }
+        node = list_pop(&lane->conns);
+        if (node != NULL)
+            conn_progress(gw, LIST_OWNER(node, struct conn, node));
     }
-    list_move(&gw->conns_again, &gw->conns_marked);
 }
 
 /* The most recently used come first again: their pages are in the caches. */
@@ -333,8 +338,7 @@ static void drain_progress(struct gateway *gw)
 static void gateway_round(struct gateway *gw)
 {
     struct epoll_event events[EVENTS_MAX];
-    int sleep_ms =
-        list_is_empty(&gw->conns_marked) ? wheel_sleep_ms(&gw->wheel, clock_now_ns()) : 0;
+    int sleep_ms = list_is_empty(&gw->lanes.turn) ? wheel_sleep_ms(&gw->wheel, clock_now_ns()) : 0;
     int count = epoll_wait(gw->epoll, events, EVENTS_MAX, sleep_ms);
     gw->now_ns = clock_now_ns();
     for (int i = 0; i < count; i++) { /* what is deployed now, before who asks for it */

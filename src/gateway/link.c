@@ -45,6 +45,9 @@ static void message_take(struct gateway *gw, const struct link_message *message,
     case LINK_FUNCTION_DOWN:
         function_down(gw, message);
         return;
+    case LINK_FUNCTION_FAILED:
+        function_failed(gw, message);
+        return;
     case LINK_DRAIN:
         gw->draining = true;
         return;

@@ -24,11 +24,13 @@ enum link_kind {
      * sockets; calls that run on the earlier ones end there (after a DOWN they are lost).
      */
     LINK_FUNCTION_PUT = 1,
-    LINK_FUNCTION_DEL,  /* index, generation; calls that run end, then RETIRED */
-    LINK_SLOTS,         /* index, generation, value: sandboxes that may run at once */
-    LINK_FUNCTION_DOWN, /* its zygote died: calls in flight are lost (502), a PUT follows */
-    LINK_DRAIN,         /* stop accepting, finish what runs, answer DRAINED, exit */
-    LINK_SERVE,         /* the first table is complete: accept connections, answer READY */
+    LINK_FUNCTION_DEL,    /* index, generation; calls that run end, then RETIRED */
+    LINK_SLOTS,           /* index, generation, value: sandboxes that may run at once */
+    LINK_FUNCTION_DOWN,   /* its zygote died: calls in flight are lost (502), a PUT follows */
+    LINK_DRAIN,           /* stop accepting, finish what runs, answer DRAINED, exit */
+    LINK_FUNCTION_FAILED, /* index, generation, why: it cannot be served; until the next PUT with
+                             three descriptors requests get 503 with the reason */
+    LINK_SERVE,           /* the first table is complete: accept connections, answer READY */
     /* gateway to supervisor */
     LINK_READY = 32, /* serving */
     LINK_WANT,       /* index, generation, value: sandboxes wanted (in flight and queued) */
@@ -36,6 +38,8 @@ enum link_kind {
     LINK_RETIRED, /* index, generation, value: serial; no call uses these sockets any more (they are
                      closed) */
 };
+
+#define LINK_WHY_MAX 256
 
 struct link_function {
     char name[FUNCTION_NAME_MAX];
@@ -52,6 +56,7 @@ struct link_message {
     uint64_t generation;
     uint64_t value;
     struct link_function function;
+    char why[LINK_WHY_MAX];
 };
 
 /* What a gateway is started with; it owns all descriptors. */

@@ -247,6 +247,13 @@ static void globals(struct text *text, const struct stats_page *page)
            load(&page->requests));
     global(text, "skerry_bad_requests_total", "counter", "Requests that were refused as malformed.",
            load(&page->bad_requests));
+    global(text, "skerry_pool_memory_limit_bytes", "gauge",
+           "What sandboxes may need together (--pool-memory); 0: no bound.",
+           load(&page->pool_limit_bytes));
+    global(text, "skerry_pool_memory_bytes", "gauge",
+           "What sandboxes that wait or run are counted for.", load(&page->pool_bytes));
+    global(text, "skerry_pool_sandboxes", "gauge", "Sandboxes that wait or run.",
+           load(&page->pool_sandboxes));
 }
 
 /* One function in one family, or one of its stages; moves the cursor. */

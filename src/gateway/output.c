@@ -95,12 +95,22 @@ static void output_check(struct gateway *gw, struct call *call)
     call_event(gw, call, LIFE_EV_COMMITTED);
 }
 
+void call_out_progress(struct gateway *gw, struct call *call)
+{
+    call->out_ready = false;
+    if (call->state != LIFE_RUNNING)
+        return;
+    read_while_room(call);
+    output_check(gw, call);
+}
+
 void call_out_event(struct gateway *gw, struct call *call)
 {
     switch (call->state) {
     case LIFE_RUNNING:
-        read_while_room(call);
-        output_check(gw, call);
+        call->out_ready = true;
+        if (call->conn != NULL)
+            conn_mark(gw, call->conn); /* read in its tenant's turn */
         return;
     case LIFE_STREAMING:
     case LIFE_ENDED:
@@ -139,9 +149,21 @@ static bool stderr_read(struct gateway *gw, struct call *call)
     return (uint32_t)n == room;
 }
 
+void call_err_progress(struct gateway *gw, struct call *call)
+{
+    call->err_ready = false;
+    stderr_read(gw, call);
+}
+
+/* Its lines are as many writes to the log: they are its tenant's work, in its tenant's turn. */
 void call_err_event(struct gateway *gw, struct call *call)
 {
-    stderr_read(gw, call);
+    if (call->conn == NULL || call->conn->state != CONN_CALL) {
+        stderr_read(gw, call);
+        return;
+    }
+    call->err_ready = true;
+    conn_mark(gw, call->conn);
 }
 
 /*

@@ -137,6 +137,11 @@ static void call_begin(struct gateway *gw, struct conn *conn)
         call_event(gw, call, LIFE_EV_REFUSED);
         return;
     }
+    if (function->why[0] != '\0') {
+        call_note(call, 503, function->why);
+        call_event(gw, call, LIFE_EV_REFUSED);
+        return;
+    }
     if (conn->body.done)
         return;
     if (!function_has_room(function)) { /* before the body: the client may save sending it */

@@ -4,6 +4,7 @@
  * otherwise. The supervisor tells what there is (PUT, DEL, SLOTS, DOWN) and is told the demand.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -103,7 +104,8 @@ void function_mark(struct gateway *gw, struct function *function)
     if (function->marked)
         return;
     function->marked = true;
-    list_append(&gw->functions_marked, &function->node);
+    list_append(&function->lane->functions, &function->node);
+    lane_wake(&gw->lanes, function->lane);
 }
 
 /* Sends the start if the function has a free slot. 0: it runs; 1: it must wait; -1: it cannot be.
@@ -148,6 +150,11 @@ void function_enqueue(struct gateway *gw, struct function *function, struct call
         call_event(gw, call, LIFE_EV_REMOVED);
         return;
     }
+    if (function->why[0] != '\0') {
+        call_note(call, 503, function->why);
+        call_event(gw, call, LIFE_EV_UNSTARTABLE);
+        return;
+    }
     call->clock.at_ns[STAGE_QUEUED] = clock_now_ns();
     call->deadline_ns = call->clock.at_ns[STAGE_QUEUED] + call->limits.timeout_ns;
     int rc = list_is_empty(&function->queue) ? function_start(gw, function, call) : 1;
@@ -178,20 +185,34 @@ void function_progress(struct gateway *gw, struct function *function)
 {
     if (!function->present)
         return;
-    while (!list_is_empty(&function->queue)) {
+    int rc = 1;
+    if (!list_is_empty(&function->queue)) {
         struct call *call = LIST_OWNER(function->queue.next, struct call, node);
-        int rc = function_start(gw, function, call);
-        if (rc > 0)
-            break;
+        rc = function_start(gw, function, call);
         if (rc < 0) {
             call_event(gw, call, LIFE_EV_UNSTARTABLE); /* takes it out of the queue */
-            continue;
+        } else if (rc == 0) {
+            list_remove(&call->node);
+            function->queued--;
+            function_started(gw, function, call);
         }
-        list_remove(&call->node);
-        function->queued--;
-        function_started(gw, function, call);
     }
-    function_changed(gw, function);
+    if (rc <= 0)
+        function_mark(gw, function); /* the next one in the tenant's next turn */
+    else
+        function_changed(gw, function);
+}
+
+/* The lane of a tenant: that of its other functions, else one that is free. */
+static struct lane *lane_of(struct gateway *gw, const struct function *function)
+{
+    for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
+        const struct function *other = &gw->functions[i];
+        if (other->present && other != function &&
+            strcmp(other->spec.tenant, function->spec.tenant) == 0)
+            return other->lane;
+    }
+    return lanes_take(&gw->lanes);
 }
 
 /* Those that wait are told; what runs on its channel finishes there. */
@@ -207,6 +228,7 @@ static void function_forget(struct gateway *gw, struct function *function)
         call_event(gw, call, LIFE_EV_REMOVED);
     }
     bucket_remove(gw, function);
+    function->lane->users--;
     if (function->want > 0)
         list_remove(&function->wanted);
     function->present = false;
@@ -260,6 +282,8 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
         struct function **bucket = bucket_of(gw, function->spec.name, function->spec.tenant);
         function->bucket = *bucket;
         *bucket = function;
+        function->lane = lane_of(gw, function);
+        function->lane->users++;
         function->present = true;
     } else if (function->want > 0) {
         list_remove(&function->wanted);
@@ -273,6 +297,8 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
         watch_close(&(struct watch){.fd = fds[0]}); /* its log comes again with its zygote */
     if (function->channel != NULL)
         function->channel->serial = message->value;
+    if (function->channel != NULL || other)
+        function->why[0] = '\0';
     function_changed(gw, function);
 }
 
@@ -301,6 +327,20 @@ void function_slots(struct gateway *gw, const struct link_message *message)
         return;
     function->channel->slots = message->value > UINT16_MAX ? UINT16_MAX : (uint32_t)message->value;
     function_mark(gw, function);
+}
+
+void function_failed(struct gateway *gw, const struct link_message *message)
+{
+    struct function *function = function_of(gw, message);
+    if (function == NULL || function->channel != NULL)
+        return;
+    snprintf(function->why, sizeof(function->why), "it cannot be served now: %.*s",
+             (int)strnlen(message->why, sizeof(message->why)), message->why);
+    while (!list_is_empty(&function->queue)) {
+        struct call *call = LIST_OWNER(function->queue.next, struct call, node);
+        call_note(call, 503, function->why);
+        call_event(gw, call, LIFE_EV_UNSTARTABLE); /* takes it out of the queue */
+    }
 }
 
 void function_down(struct gateway *gw, const struct link_message *message)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,12 +23,15 @@
 
 #define HIERARCHIES_MAX 4
 #define TRIES_MAX       50 /* of killing what a group holds, a millisecond apart */
+#define SWEEP_DEPTH     4  /* PREFIX/TENANT/TEMPLATE/sN */
+#define ZYGOTE_GROUP    "z"
 
 enum controller { MEMORY = 0, PIDS, CPU, CONTROLLERS };
 static const char *const controller_names[CONTROLLERS] = {"memory", "pids", "cpu"};
 
 struct hierarchy {
     int root; /* directory of the mount */
+    int lock; /* PREFIX in it, locked */
     bool v2;
 };
 
@@ -65,7 +69,7 @@ static int hierarchy_add(struct cgroup_host *host, const char *path, bool v2)
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return -1;
-    host->hierarchies[host->count] = (struct hierarchy){.root = root, .v2 = v2};
+    host->hierarchies[host->count] = (struct hierarchy){.root = root, .lock = -1, .v2 = v2};
     return (int)host->count++;
 }
 
@@ -156,6 +160,42 @@ static int remove_everywhere(struct cgroup_host *host, const char *path)
     return result;
 }
 
+/*
+ * The proof that an owner lives is a lock on its PREFIX: it ends with its holder, and pids of
+ * another pid namespace say nothing. Who sweeps takes the lock first, so it may have removed the
+ * directory that we have just made; then it is made again.
+ */
+static int prefix_lock(struct hierarchy *hierarchy, const char *prefix)
+{
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        struct stat ours, there;
+        /* for the owner alone: another user's lock on it would be taken for a life */
+        if (mkdirat(hierarchy->root, prefix, 0700) < 0 && errno != EEXIST)
+            return -errno;
+        fd_owner lock = openat(hierarchy->root, prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &ours) == 0 &&
+            fstatat(hierarchy->root, prefix, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+            ours.st_ino == there.st_ino) {
+            hierarchy->lock = fd_steal(&lock);
+            return 0;
+        }
+        usleep(1000);
+    }
+    return -EBUSY;
+}
+
+static int prefix_make(struct cgroup_host *host, struct err *err)
+{
+    for (unsigned int i = 0; i < host->count; i++) {
+        int result = prefix_lock(&host->hierarchies[i], host->prefix);
+        if (result < 0)
+            return err_set(err, -result, "make cgroup %s:", host->prefix);
+        if (host->hierarchies[i].v2)
+            v2_enable(host, (int)i, host->prefix);
+    }
+    return 0;
+}
+
 int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *err)
 {
     struct cgroup_host *host = calloc(1, sizeof(*host));
@@ -174,7 +214,7 @@ int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *e
             v2_enable(host, (int)i, "");
     }
     if (result == 0)
-        result = make_everywhere(host, host->prefix, true, err);
+        result = prefix_make(host, err);
     if (result < 0) {
         cgroup_host_close(host);
         return result;
@@ -194,8 +234,10 @@ void cgroup_host_close(struct cgroup_host *host)
     if (host == NULL)
         return;
     remove_everywhere(host, host->prefix);
-    for (unsigned int i = 0; i < host->count; i++)
+    for (unsigned int i = 0; i < host->count; i++) {
         close(host->hierarchies[i].root);
+        fd_close(&host->hierarchies[i].lock);
+    }
     free(host);
 }
 
@@ -211,18 +253,62 @@ static void slot_path(const struct cgroup_host *host, const char *name, uint32_t
     snprintf(out, CGROUP_NAME_MAX, "%s/%s/s%u", host->prefix, name, slot);
 }
 
+static int attach(const struct cgroup_host *host, const char *path, pid_t pid, struct err *err)
+{
+    char file[CGROUP_NAME_MAX + 64];
+    char text[16];
+    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    for (unsigned int i = 0; i < host->count; i++) {
+        int result = fd_write_file_at(host->hierarchies[i].root, file, text);
+        if (result < 0)
+            return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
+    }
+    return 0;
+}
+
+/* The directory of the template's tenant; empty if its name has none. */
+static void tenant_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    const char *slash = strchr(name, '/');
+    out[0] = '\0';
+    if (slash != NULL)
+        snprintf(out, CGROUP_NAME_MAX, "%s/%.*s", host->prefix, (int)(slash - name), name);
+}
+
+static void zygote_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s/" ZYGOTE_GROUP, host->prefix, name);
+}
+
 int cgroup_template_make(struct cgroup_host *host, const char *name, struct err *err)
 {
     char path[CGROUP_NAME_MAX];
+    tenant_path(host, name, path);
+    int result = path[0] == '\0' ? 0 : make_everywhere(host, path, true, err);
     template_path(host, name, path);
-    return make_everywhere(host, path, true, err);
+    return result < 0 ? result : make_everywhere(host, path, true, err);
 }
 
 void cgroup_template_remove(struct cgroup_host *host, const char *name)
 {
     char path[CGROUP_NAME_MAX];
+    zygote_path(host, name, path);
+    remove_everywhere(host, path);
     template_path(host, name, path);
     remove_everywhere(host, path);
+    tenant_path(host, name, path);
+    if (path[0] != '\0')
+        remove_everywhere(host, path); /* stays while it has other templates */
+}
+
+int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pid_t pid,
+                         struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    zygote_path(host, template_name, path);
+    int result = make_everywhere(host, path, false, err);
+    return result < 0 ? result : attach(host, path, pid, err);
 }
 
 struct limit_file {
@@ -307,17 +393,24 @@ int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint
                        pid_t pid, struct err *err)
 {
     char path[CGROUP_NAME_MAX];
-    char file[CGROUP_NAME_MAX + 64];
-    char text[16];
     slot_path(host, template_name, slot, path);
-    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    for (unsigned int i = 0; i < host->count; i++) {
-        int result = fd_write_file_at(host->hierarchies[i].root, file, text);
-        if (result < 0)
-            return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
-    }
-    return 0;
+    return attach(host, path, pid, err);
+}
+
+uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_name, uint32_t slot)
+{
+    char path[CGROUP_NAME_MAX];
+    char file[CGROUP_NAME_MAX + 64];
+    char text[32];
+    if (host->of[MEMORY] < 0)
+        return 0;
+    const struct hierarchy *hierarchy = &host->hierarchies[host->of[MEMORY]];
+    slot_path(host, template_name, slot, path);
+    snprintf(file, sizeof(file), "%s/%s", path,
+             hierarchy->v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+    if (fd_read_file_at(hierarchy->root, file, text, sizeof(text)) <= 0)
+        return 0;
+    return strtoull(text, NULL, 10);
 }
 
 /* Kills every process of one group; returns how many there were. */
@@ -358,7 +451,7 @@ static int remove_tree(int root, const char *path, int depth)
     DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
     if (listing == NULL)
         return 0;
-    for (struct dirent *entry; depth < 3 && (entry = readdir(listing)) != NULL;) {
+    for (struct dirent *entry; depth < SWEEP_DEPTH && (entry = readdir(listing)) != NULL;) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
             continue;
         int length = snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
@@ -400,8 +493,8 @@ void cgroup_prefix_of(const char *base, pid_t pid, char *out, size_t room)
     snprintf(out, room, "%s-%d-%llu", base, (int)pid, start_time(pid));
 }
 
-/* "skerry[-...]-PID-START" */
-static bool owner_is_gone(const char *name)
+/* "skerry[-...]-PID-START", and no such process is to be seen. */
+static bool owner_is_unseen(const char *name)
 {
     unsigned long long ticks;
     long pid;
@@ -416,6 +509,18 @@ static bool owner_is_gone(const char *name)
     return start_time(pid) != ticks;
 }
 
+/*
+ * Removes a prefix unless its owner lives: it holds the lock, wherever it is, or it is seen here
+ * and has not taken the lock yet.
+ */
+static int sweep_prefix(int root, const char *name)
+{
+    fd_owner lock = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    return remove_tree(root, name, 0);
+}
+
 int cgroup_sweep(struct err *err)
 {
     struct cgroup_host host = {.of = {-1, -1, -1}};
@@ -425,8 +530,8 @@ int cgroup_sweep(struct err *err)
         int dir = openat(host.hierarchies[i].root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
         for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
-            if (entry->d_type == DT_DIR && owner_is_gone(entry->d_name))
-                removed += remove_tree(host.hierarchies[i].root, entry->d_name, 0);
+            if (entry->d_type == DT_DIR && owner_is_unseen(entry->d_name))
+                removed += sweep_prefix(host.hierarchies[i].root, entry->d_name);
         }
         if (listing != NULL)
             closedir(listing);

@@ -4,8 +4,9 @@
  * ("hybrid"). A slot has one group in each hierarchy that matters; its spawner is attached once and
  * everything it clones is born there.
  *
- * Groups are named PREFIX/TEMPLATE/sN in each hierarchy. PREFIX names the owner by pid and
- * start time, so that a later one can tell whose groups are left over.
+ * Groups are named PREFIX/TENANT/TEMPLATE/sN in each hierarchy, so that the kernel shares the CPUs
+ * out between tenants first, whatever each of them runs. PREFIX names the owner by pid and start
+ * time, and its owner holds a lock on it: so a later one can tell whose groups are left over.
  */
 #ifndef SKERRY_JAIL_CGROUP_H
 #define SKERRY_JAIL_CGROUP_H
@@ -17,13 +18,16 @@
 #include "base/err.h"
 #include "sandbox/function.h"
 
-#define CGROUP_NAME_MAX 256
+#define CGROUP_NAME_MAX 512
 
 struct cgroup_host;
 
 enum cgroup_layout { CGROUP_NONE = 0, CGROUP_V1, CGROUP_HYBRID, CGROUP_V2 };
 
-/* Probes the mounts and makes PREFIX in each hierarchy. -EPERM and the like when it may not. */
+/*
+ * Probes the mounts and makes PREFIX in each hierarchy, locked for as long as the host is open (a
+ * child that is forked meanwhile must execute or end). -EPERM and the like when it may not.
+ */
 int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *err);
 /* Removes PREFIX; groups below must be gone. NULL is fine. */
 void cgroup_host_close(struct cgroup_host *host);
@@ -34,9 +38,16 @@ const char *cgroup_layout_name(enum cgroup_layout layout);
 /* A sentence on limits that cannot be set here; empty when all can. */
 const char *cgroup_host_missing(const struct cgroup_host *host);
 
-/* The directory that holds a template's slots. */
+/*
+ * The directory that holds a template's slots. The name is TEMPLATE or TENANT/TEMPLATE; the
+ * tenant's directory comes with the first of its templates and goes with the last.
+ */
 int cgroup_template_make(struct cgroup_host *host, const char *name, struct err *err);
 void cgroup_template_remove(struct cgroup_host *host, const char *name);
+
+/* Puts the template's zygote into a group of its own beside the slots: its work is the tenant's. */
+int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pid_t pid,
+                         struct err *err);
 
 /*
  * Makes a slot's group with its limits. *out_events: a file with a line "oom_kill N", or -1 where
@@ -46,6 +57,8 @@ int cgroup_slot_make(struct cgroup_host *host, const char *template_name, uint32
                      const struct function_limits *limits, int *out_events, struct err *err);
 int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint32_t slot,
                        pid_t pid, struct err *err);
+/* The most memory that the slot's group has held at once, in bytes; 0: not known here. */
+uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_name, uint32_t slot);
 /* Kills what is in it and removes it. 0, or -EBUSY: something has not ended yet, try again. */
 int cgroup_slot_remove(struct cgroup_host *host, const char *template_name, uint32_t slot);
 
@@ -53,7 +66,10 @@ int cgroup_slot_remove(struct cgroup_host *host, const char *template_name, uint
  */
 void cgroup_prefix_of(const char *base, pid_t pid, char *out, size_t room);
 
-/* Removes prefixes whose owner is gone, with the processes in them: how many groups, or -errno. */
+/*
+ * Removes prefixes whose owner is gone, with the processes in them: how many groups, or -errno. The
+ * owner lives while it holds its lock, in whatever pid namespace it is.
+ */
 int cgroup_sweep(struct err *err);
 
 #endif

@@ -46,7 +46,7 @@ static void far_ends_close(struct far_ends *far)
     fd_close(&far->report);
 }
 
-static void launch_undo(struct launch *launch)
+void launch_undo(struct launch *launch)
 {
     if (launch->pid > 0) {
         kill(launch->pid, SIGKILL);

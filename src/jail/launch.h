@@ -24,4 +24,7 @@ struct launch {
 int launch_zygote(struct jail_host *host, const struct jail_plan *plan, struct launch *out,
                   struct err *err);
 
+/* Kills a launched zygote, waits for its end and closes its descriptors. */
+void launch_undo(struct launch *launch);
+
 #endif

@@ -58,6 +58,9 @@ static int check_name(const struct jail_plan *plan, struct err *err)
     if (!terminated(plan->name, sizeof(plan->name)) || plan->name[0] == '\0' ||
         plan->name[0] == '.' || plan->name[strspn(plan->name, allowed)] != '\0')
         return err_set(err, EINVAL, "plan: the name must be of a-z, 0-9, '-' and '.'");
+    if (!terminated(plan->tenant, sizeof(plan->tenant)) ||
+        plan->tenant[strspn(plan->tenant, allowed)] != '\0' || strchr(plan->tenant, '.') != NULL)
+        return err_set(err, EINVAL, "plan: the tenant must be of a-z, 0-9 and '-'");
     if (!terminated(plan->hostname, sizeof(plan->hostname)) || plan->hostname[0] == '\0')
         return err_set(err, EINVAL, "plan: the host name is empty or not terminated");
     return 0;

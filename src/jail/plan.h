@@ -39,9 +39,10 @@ enum jail_snapshot {                         /* of a template with JAIL_WARM_SNA
 
 struct jail_plan {
     uint32_t version;
-    uint32_t flags;     /* FUNCTION_OWN_IPC and FUNCTION_RENEW_ALL of enum function_flags, and enum
-                           jail_flags */
-    char name[160];     /* for messages and cgroups: "TENANT.NAME", [a-z0-9.-] */
+    uint32_t flags; /* FUNCTION_OWN_IPC and FUNCTION_RENEW_ALL of enum function_flags, and enum
+                       jail_flags */
+    char name[160]; /* for messages and cgroups: "TENANT.NAME", [a-z0-9.-] */
+    char tenant[FUNCTION_TENANT_MAX]; /* whose share of the machine it uses; empty: its own */
     char rootfs[1024];  /* absolute host path of the root file system's directory; empty: only usr
                            and binds */
     uint32_t host_usr;  /* 1: the host's /usr (and what /bin, /lib.. point to) read-only, and a

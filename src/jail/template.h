@@ -74,6 +74,12 @@ int jail_template_next(struct jail_template *template, struct jail_event *out, s
 int jail_template_start_socket(const struct jail_template *template);
 int jail_template_report_socket(const struct jail_template *template);
 
+/*
+ * The most memory that one of its sandboxes has needed, in bytes, of a few that are looked at in
+ * turn; 0: not known (there is none yet, or no cgroup that counts).
+ */
+uint64_t jail_template_peak(struct jail_template *template);
+
 /* Asks for `want` slots (sandboxes at once), at most limits.concurrency_max; grows and shrinks. */
 int jail_template_slots(struct jail_template *template, uint32_t want, struct err *err);
 

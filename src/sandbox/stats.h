@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Figures of each function in shared memory: written by the gateway alone, read by the API process
- * (describe, list, metrics). The memory is a memfd that the supervisor makes; readers map it
- * read-only.
+ * Figures of each function in shared memory: written by the gateway (the pool's by the supervisor),
+ * read by the API process (describe, list, metrics). The memory is a memfd that the supervisor
+ * makes; readers map it read-only.
  *
  * Every field is a 64-bit relaxed atomic with one writer. A reader may see a start's figures half
  * updated; each single value is whole. Slot i belongs to the function with index i; `generation`
@@ -65,6 +65,10 @@ struct stats_page {
     _Atomic uint64_t connections;
     _Atomic uint64_t requests;
     _Atomic uint64_t bad_requests; /* answered 400, 408, 431, 501, 505 by the edge */
+    /* of the supervisor: memory of sandboxes, which wait or run, and how many there are */
+    _Atomic uint64_t pool_limit_bytes; /* 0: none */
+    _Atomic uint64_t pool_bytes;
+    _Atomic uint64_t pool_sandboxes;
     struct function_stats function[FUNCTIONS_MAX];
 };
 

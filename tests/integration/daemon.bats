@@ -191,6 +191,17 @@ teardown() {
     jq -es 'all(.[]; .name == "f" and .timestamp > "2020" and (.instance | length) > 8)' <<<"$output"
     api GET '/system/logs?name=f&tail=2'
     [ "$(jq -r .text <<<"$output" | head -n 1)" = 'said two' ]
+    local second # the first line of the second call, and what comes after it
+    second=$(jq -r .timestamp <<<"$output" | head -n 1)
+    api GET "/system/logs?name=f&since=$second"
+    [ "$(wc -l <<<"$output")" = 2 ]
+    [ "$(jq -r .text <<<"$output" | head -n 1)" = 'said two' ]
+    api GET "/system/logs?name=f&since=$second&tail=1"
+    [ "$(wc -l <<<"$output")" = 1 ]
+    api GET '/system/logs?name=f&since=2999-01-01T00:00:00%2B02:00'
+    [ -z "$output" ]
+    api GET '/system/logs?name=f&since=yesterday'
+    [ "$code" = 400 ]
 
     curl -sN --unix-socket "$STATE/skerry.sock" 'http://admin/system/logs?name=f&tail=0&follow=true' \
         >"$BATS_TEST_TMPDIR/followed" 3>&- &
@@ -201,6 +212,22 @@ teardown() {
     refute grep -q 'said two' "$BATS_TEST_TMPDIR/followed"
     api DELETE /system/functions '{"functionName": "f"}'
     wait "$follower"
+}
+
+@test "a function that cannot be served says why at once" {
+    mkdir "$BATS_TEST_TMPDIR/data"
+    daemon_start
+    deploy f 'echo f' "{\"timeout\": \"1h\", \"binds\": [{\"source\": \"$BATS_TEST_TMPDIR/data\", \"target\": \"/data\"}]}"
+    daemon_stop
+    rmdir "$BATS_TEST_TMPDIR/data"
+    daemon_start
+    call f -D "$BATS_TEST_TMPDIR/head"
+    [ "$code" = 503 ]
+    grep -q 'cannot be served now: .*/data' <<<"$output"
+    grep -qi '^Retry-After: 1' "$BATS_TEST_TMPDIR/head"
+    mkdir "$BATS_TEST_TMPDIR/data"
+    served() { call f && [ "$output" = f ]; } # it is tried again by itself
+    wait_until served
 }
 
 @test "a restart keeps functions, revisions and the password" {

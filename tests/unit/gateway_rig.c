@@ -119,8 +119,10 @@ void rig_put(struct rig *rig, struct rig_function *function, uint32_t index, uin
                                    .index = index,
                                    .generation = generation,
                                    .value = generation + 5000};
-    strcpy(message.function.name, name);
-    strcpy(message.function.tenant, "default");
+    const char *dot = strchr(name, '.');
+    size_t length = dot != NULL ? (size_t)(dot - name) : strlen(name);
+    memcpy(message.function.name, name, length);
+    strcpy(message.function.tenant, dot != NULL ? dot + 1 : "default");
     message.function.flags = flags;
     if (limits != NULL)
         message.function.limits = *limits;

@@ -59,7 +59,7 @@ void rig_start(struct rig *rig, unsigned int connections_max);
 /* Ends it by closing the link; asserts that it exits with 0. */
 void rig_stop(struct rig *rig);
 
-/* A deployed function with `slots` sandboxes; limits may be NULL. */
+/* A deployed function, NAME or NAME.TENANT; limits may be NULL. */
 void rig_put(struct rig *rig, struct rig_function *function, uint32_t index, uint64_t generation,
              const char *name, uint32_t flags, const struct function_limits *limits);
 void rig_slots(struct rig *rig, const struct rig_function *function, uint32_t slots);

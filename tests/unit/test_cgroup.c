@@ -47,10 +47,26 @@ static int is_member(pid_t pid, const char *name)
     return found;
 }
 
+/* Directories of the prefix anywhere below the mounts of cgroups. */
+static int directories_left(const char *prefix)
+{
+    char command[160];
+    char line[512];
+    int count = 0;
+    snprintf(command, sizeof(command), "find /sys/fs/cgroup -maxdepth 2 -name '%s'", prefix);
+    FILE *found = popen(command, "r");
+    while (found != NULL && fgets(line, sizeof(line), found) != NULL)
+        count++;
+    if (found != NULL)
+        pclose(found);
+    return count;
+}
+
 static pid_t sleeper(void)
 {
     pid_t pid = fork();
     if (pid == 0) {
+        close_range(3, ~0u, 0); /* as exec does: else it holds its owner's lock */
         for (;;)
             pause();
     }
@@ -99,7 +115,7 @@ static void what_a_dead_owner_left_is_swept(void **state)
         pid_t orphan = sleeper();
         if (cgroup_slot_attach(host, "t", 3, orphan, &err) < 0 || write(ready[1], &orphan, 4) != 4)
             _exit(1);
-        _exit(0);
+        _exit(is_member(orphan, prefix) ? 0 : 2); /* when we are gone any daemon may sweep */
     }
     close(ready[1]);
     pid_t orphan = 0;
@@ -109,7 +125,7 @@ static void what_a_dead_owner_left_is_swept(void **state)
     assert_int_equal(waitpid(owner, &status, 0), owner);
     if (got != sizeof(orphan))
         skip(); /* no cgroups here */
-    assert_true(is_member(orphan, "skerry-unit"));
+    assert_int_equal(status, 0);
     /* another daemon that starts at this moment may have been first: what counts is that it is gone
      */
     assert_true(cgroup_sweep(&err) >= 0);
@@ -133,12 +149,57 @@ static void a_living_owner_is_left_alone(void **state)
     cgroup_host_close(host);
 }
 
+/* As of a daemon in another pid namespace: its name tells of a process that is not there. */
+static void an_owner_that_cannot_be_seen_is_left_alone_while_it_lives(void **state)
+{
+    static const char prefix[] = "skerry-unit-4194303-1";
+    struct err err = {0};
+    struct cgroup_host *host = open_host(prefix);
+    pid_t pid = sleeper();
+    int events = -1;
+    assert_int_equal(cgroup_template_make(host, "tenant-a/t", &err), 0);
+    assert_int_equal(cgroup_slot_make(host, "tenant-a/t", 0, &limits, &events, &err), 0);
+    if (events >= 0)
+        close(events);
+    assert_int_equal(cgroup_slot_attach(host, "tenant-a/t", 0, pid, &err), 0);
+    cgroup_sweep(&err);
+    assert_true(is_member(pid, prefix));
+    assert_int_equal(kill(pid, 0), 0);
+    cgroup_host_close(host); /* its groups are still there, its lock is not */
+    assert_true(is_member(pid, prefix));
+    cgroup_sweep(&err);
+    waitpid(pid, NULL, 0); /* killed */
+    assert_false(is_member(pid, prefix));
+}
+
+static void a_tenants_directory_goes_with_its_last_template(void **state)
+{
+    char prefix[64];
+    struct err err = {0};
+    cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
+    struct cgroup_host *host = open_host(prefix);
+    pid_t pid = sleeper();
+    assert_int_equal(cgroup_template_make(host, "tenant-a/one-1", &err), 0);
+    assert_int_equal(cgroup_template_make(host, "tenant-a/two-2", &err), 0);
+    assert_int_equal(cgroup_zygote_attach(host, "tenant-a/two-2", pid, &err), 0);
+    assert_true(is_member(pid, "/tenant-a/two-2/z"));
+    cgroup_template_remove(host, "tenant-a/one-1");
+    assert_true(is_member(pid, "/tenant-a/two-2/z"));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    cgroup_template_remove(host, "tenant-a/two-2");
+    cgroup_host_close(host); /* the prefix can only go when nothing is left in it */
+    assert_int_equal(directories_left(prefix), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slot_holds_and_goes),
         cmocka_unit_test(what_a_dead_owner_left_is_swept),
         cmocka_unit_test(a_living_owner_is_left_alone),
+        cmocka_unit_test(an_owner_that_cannot_be_seen_is_left_alone_while_it_lives),
+        cmocka_unit_test(a_tenants_directory_goes_with_its_last_template),
     };
     return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);
 }

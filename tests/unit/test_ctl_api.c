@@ -24,6 +24,7 @@
 #include "base/packet.h"
 #include "control/api.h"
 #include "control/ctl.h"
+#include "control/rfc3339.h"
 #include "gateway/link.h"
 
 #define AUTH "Authorization: Basic YWRtaW46c2VjcmV0\r\n" /* admin:secret */
@@ -297,6 +298,49 @@ static void test_parameters_are_decoded(void **state)
            "parameter name is malformed");
     expect("GET /system/logs?name=f&tail=many HTTP/1.1\r\nHost: x\r\n" AUTH "\r\n", 400,
            "tail is 'many'");
+    expect("GET /system/logs?name=f&since=yesterday HTTP/1.1\r\nHost: x\r\n" AUTH "\r\n", 400,
+           "since is 'yesterday'");
+}
+
+static void test_times_of_rfc_3339(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t us;
+    } good[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01T00:00:01.5Z", 1500000},
+        {"2000-02-29T12:00:00Z", UINT64_C(951825600000000)},
+        {"2026-11-29T07:35:35.884423Z", UINT64_C(1795937735884423)},
+        {"2026-11-29T07:35:35.8844239999999999999Z", UINT64_C(1795937735884423)},
+        {"2026-11-29T09:05:35.884423+01:30", UINT64_C(1795937735884423)},
+        {"2026-11-28T23:35:35.884423-08:00", UINT64_C(1795937735884423)},
+        {"0001-01-01T00:00:00Z", 0},
+    };
+    static const char *const bad[] = {
+        "",
+        "2026",
+        "2026-11-29",
+        "2026-11-29T07:35:35",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-11-29T24:00:00Z",
+        "2026-11-29T07:35:35.Z",
+        "2026-11-29T07:35:35Zx",
+        "2026-11-29T07:35:35+1:00",
+        "2026-11-29T07:35:35+24:00",
+        "-026-11-29T07:35:35Z",
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        uint64_t us = 7;
+        assert_int_equal(rfc3339_parse(good[i].text, &us), 0);
+        assert_int_equal(us, good[i].us);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint64_t us = 7;
+        assert_int_equal(rfc3339_parse(bad[i], &us), -EINVAL);
+        assert_int_equal(us, 7);
+    }
 }
 
 static void test_head_has_no_body(void **state)
@@ -321,6 +365,7 @@ int main(void)
         TEST(test_a_client_that_left),
         TEST(test_the_table_and_its_figures),
         TEST(test_parameters_are_decoded),
+        TEST(test_times_of_rfc_3339),
         TEST(test_head_has_no_body),
     };
     signal(SIGPIPE, SIG_IGN);

@@ -879,6 +879,85 @@ static void an_update_lets_the_old_finish(void **state)
     close(old_client);
 }
 
+static void tell_failed(const char *why)
+{
+    struct link_message message = {
+        .kind = LINK_FUNCTION_FAILED, .index = fn.index, .generation = fn.generation};
+    strcpy(message.why, why);
+    struct iovec part = {&message, sizeof(message)};
+    assert_int_equal(packet_send(rig.link, &part, 1, NULL, 0, 0), 0);
+}
+
+/* Its zygote cannot be built: who waits and who comes is told at once, not at the deadline. */
+static void a_function_that_failed_says_so(void **state)
+{
+    int waiting = rig_connect(&rig);
+    rig_tell(&rig, LINK_FUNCTION_DOWN, &fn);
+    rig_send(waiting, GET);
+    while (rig.stats->function[3].queued != 1)
+        usleep(100);
+    tell_failed("program x is not in the sandbox's PATH");
+    rig_answer(waiting, &answer, false);
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(rig_header(&answer, "Retry-After"), "1");
+    assert_non_null(strstr(answer.body, "program x is not in the sandbox's PATH"));
+    rig_send(waiting, "POST /function/f HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab");
+    rig_answer(waiting, &answer, false);
+    assert_int_equal(answer.status, 503);
+    assert_non_null(strstr(answer.body, "cannot be served now"));
+    close(waiting);
+    rig_put(&rig, &fn, 3, fn.generation, "f", 0, NULL);
+    rig_slots(&rig, &fn, 1);
+    int client = begin(GET);
+    rig_write(start.out, "mended");
+    rig_exit(&fn, &start, 0, 0);
+    rig_answer(client, &answer, false);
+    assert_int_equal(answer.status, 200);
+    close(client);
+}
+
+/* Of what has piled up a tenant with one request is served after one of another's many, not last.
+ */
+static void tenants_take_turns(void **state)
+{
+    enum { MANY = 40 };
+    int many[MANY];
+    struct rig_function g;
+    rig_put(&rig, &g, 4, 1, "g.light", 0, NULL);
+    rig_slots(&rig, &g, 1);
+    rig_slots(&rig, &fn, MANY);
+    for (int i = 0; i < MANY; i++) {
+        many[i] = begin(GET);
+        rig_exit(&fn, &start, 0, 0);
+        rig_answer(many[i], &answer, false);
+    }
+    int light = rig_connect(&rig);
+    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_take(&g, &start);
+    rig_exit(&g, &start, 0, 0);
+    rig_answer(light, &answer, false);
+
+    assert_int_equal(kill(rig.pid, SIGSTOP), 0);
+    for (int i = 0; i < MANY; i++)
+        rig_send(many[i], GET);
+    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(kill(rig.pid, SIGCONT), 0);
+    struct rig_start mine;
+    rig_take(&g, &mine);
+    int before = 0;
+    for (int i = 0; i < MANY; i++) {
+        rig_take(&fn, &start);
+        before += start.call_id >> 16 < mine.call_id >> 16; /* numbered as they begin */
+        rig_exit(&fn, &start, 0, 0);
+    }
+    rig_exit(&g, &mine, 0, 0);
+    assert_in_range(before, 0, 2);
+    for (int i = 0; i < MANY; i++)
+        close(many[i]);
+    close(light);
+    rig_function_close(&g);
+}
+
 /* Deployed, but its zygote is still being built: requests wait for it. */
 static void a_function_without_a_zygote_waits(void **state)
 {
@@ -1172,6 +1251,8 @@ int main(void)
         CASE(reports_count_before_a_told_death),
         CASE(an_update_lets_the_old_finish),
         CASE(a_function_without_a_zygote_waits),
+        CASE(a_function_that_failed_says_so),
+        CASE(tenants_take_turns),
         CASE(a_removed_function_is_404),
         CASE(demand_is_told),
         CASE(system_paths_are_handed_over),

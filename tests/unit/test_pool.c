@@ -27,16 +27,21 @@ static void obey(struct pool *pool, uint64_t now)
 {
     uint32_t index, granted;
     while (pool_next_change(pool, &index, &granted))
-        pool_live(pool, index, granted, now);
+        pool_live(pool, index, granted);
 }
 
 static void holds(const struct pool *pool)
 {
     uint32_t used = 0, granted = 0, is_short = 0;
+    uint64_t used_bytes = 0, granted_bytes = 0, tenants_bytes = 0;
     for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
         const struct pool_member *member = &pool->members[i];
-        used += member->granted > member->live ? member->granted : member->live;
+        uint32_t charged = member->granted > member->live ? member->granted : member->live;
+        used += charged;
+        used_bytes += charged * member->cost;
         granted += member->granted;
+        granted_bytes += member->granted * member->cost;
+        tenants_bytes += pool->tenant_bytes[i];
         is_short += member->is_short;
         assert_true(member->granted <= member->max);
     }
@@ -44,12 +49,15 @@ static void holds(const struct pool *pool)
     assert_int_equal(granted, pool->granted);
     assert_int_equal(is_short, pool->short_count);
     assert_true(used <= pool->config.budget);
+    assert_int_equal(used_bytes, pool->used_bytes);
+    assert_int_equal(granted_bytes, pool->granted_bytes);
+    assert_int_equal(granted_bytes, tenants_bytes);
 }
 
 static void test_new_function_is_warm_then_idle(void **state)
 {
     struct pool *pool = make(100);
-    pool_add(pool, 3, 64, T(0));
+    pool_add(pool, 3, 64, 0, 1, T(0));
     assert_int_equal(pool_granted(pool, 3), 2);
     obey(pool, T(0));
     pool_tick(pool, T(59));
@@ -62,7 +70,7 @@ static void test_new_function_is_warm_then_idle(void **state)
 static void test_grows_with_demand_and_shrinks_later(void **state)
 {
     struct pool *pool = make(100);
-    pool_add(pool, 0, 16, T(0));
+    pool_add(pool, 0, 16, 0, 1, T(0));
     pool_want(pool, 0, 4, T(1));
     assert_int_equal(pool_granted(pool, 0), 10);
     pool_want(pool, 0, 100, T(2));
@@ -87,7 +95,8 @@ static void test_idle_functions_give_way(void **state)
 {
     struct pool *pool = make(8);
     for (uint32_t i = 0; i < 4; i++)
-        pool_add(pool, i, 64, T(i)); /* 2 each: the budget is used up */
+        pool_add(pool, i, 64, 0, 1, T(i));
+    pool_tick(pool, T(4)); /* 2 each: the budget is used up */
     obey(pool, T(4));
     assert_int_equal(pool->used, 8);
     pool_want(pool, 3, 4, T(5));
@@ -96,7 +105,7 @@ static void test_idle_functions_give_way(void **state)
     assert_int_equal(pool_granted(pool, 1), 2);
     assert_int_equal(pool_granted(pool, 3), 2);
     holds(pool);
-    pool_live(pool, 0, 0, T(5));
+    pool_live(pool, 0, 0);
     assert_int_equal(pool_granted(pool, 3), 4);
     holds(pool);
 }
@@ -104,11 +113,11 @@ static void test_idle_functions_give_way(void **state)
 static void test_each_gets_at_least_one(void **state)
 {
     struct pool *pool = make(4);
-    pool_add(pool, 0, 64, T(0));
+    pool_add(pool, 0, 64, 0, 1, T(0));
     pool_want(pool, 0, 50, T(0));
     obey(pool, T(0));
     assert_int_equal(pool_granted(pool, 0), 4);
-    pool_add(pool, 1, 64, T(1));
+    pool_add(pool, 1, 64, 0, 1, T(1));
     assert_int_equal(pool_granted(pool, 1), 0);
     pool_want(pool, 1, 1, T(1));
     assert_int_equal(pool_granted(pool, 0), 3);
@@ -122,7 +131,7 @@ static void test_more_functions_than_budget(void **state)
 {
     struct pool *pool = make(10);
     for (uint32_t i = 0; i < 100; i++)
-        pool_add(pool, i, 64, T(0));
+        pool_add(pool, i, 64, 0, 1, T(0));
     obey(pool, T(0));
     holds(pool);
     for (uint32_t i = 0; i < 100; i++) {
@@ -137,12 +146,12 @@ static void test_more_functions_than_budget(void **state)
 static void test_removal_frees_for_those_who_wait(void **state)
 {
     struct pool *pool = make(4);
-    pool_add(pool, 0, 4, T(0));
+    pool_add(pool, 0, 4, 0, 1, T(0));
     pool_want(pool, 0, 4, T(0));
-    pool_add(pool, 1, 4, T(0));
+    pool_add(pool, 1, 4, 0, 1, T(0));
     pool_want(pool, 1, 4, T(0));
     obey(pool, T(0));
-    pool_remove(pool, 0, T(1));
+    pool_remove(pool, 0);
     assert_int_equal(pool_granted(pool, 1), 4);
     obey(pool, T(1));
     holds(pool);
@@ -151,10 +160,10 @@ static void test_removal_frees_for_those_who_wait(void **state)
 static void test_death_of_a_zygote_frees(void **state)
 {
     struct pool *pool = make(4);
-    pool_add(pool, 0, 4, T(0));
+    pool_add(pool, 0, 4, 0, 1, T(0));
     pool_want(pool, 0, 4, T(0));
     obey(pool, T(0));
-    pool_live(pool, 0, 0, T(0));
+    pool_live(pool, 0, 0);
     assert_int_equal(pool_granted(pool, 0), 4); /* its next zygote is asked for as many */
     holds(pool);
 }
@@ -164,9 +173,101 @@ static void test_nothing_for_strangers(void **state)
     struct pool *pool = make(4);
     uint32_t index, granted;
     pool_want(pool, 7, 3, T(0));
-    pool_live(pool, 7, 3, T(0));
+    pool_live(pool, 7, 3);
     assert_false(pool_next_change(pool, &index, &granted));
     assert_int_equal(pool->used, 0);
+}
+
+static void test_memory_bounds_too(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 1000;
+    pool_add(pool, 0, 64, 0, 100, T(0));
+    pool_add(pool, 1, 64, 0, 50, T(0));
+    pool_want(pool, 0, 64, T(1));
+    obey(pool, T(1));
+    pool_tick(pool, T(1));
+    /* what the other one had in reserve went to who needs it */
+    assert_int_equal(pool_granted(pool, 0), 10);
+    assert_int_equal(pool->used_bytes, 1000);
+    pool_want(pool, 1, 1, T(2));
+    obey(pool, T(2));
+    assert_int_equal(pool_granted(pool, 1), 1);
+    assert_true(pool->used_bytes <= 1000);
+    holds(pool);
+}
+
+static void test_what_costs_more_is_taken_back(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 1000;
+    pool_add(pool, 0, 64, 0, 10, T(0));
+    pool_want(pool, 0, 64, T(1));
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 0), 64);
+    pool_cost(pool, 0, 200);
+    assert_int_equal(pool_granted(pool, 0), 5);
+    assert_true(pool->used_bytes > 1000); /* until the requests in flight end */
+    obey(pool, T(2));
+    assert_true(pool->used_bytes <= 1000);
+    pool_cost(pool, 0, 5000); /* one that fits nowhere: it still runs, alone */
+    assert_int_equal(pool_granted(pool, 0), 1);
+    holds(pool);
+}
+
+static void test_larger_than_the_bound_runs_alone(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 10;
+    for (uint32_t i = 0; i < 3; i++)
+        pool_add(pool, i, 64, 0, 100, T(0));
+    for (uint32_t i = 0; i < 3; i++) {
+        pool_want(pool, i, 2, T(1));
+        obey(pool, T(1));
+        assert_int_equal(pool_granted(pool, i), 1);
+        assert_int_equal(pool->used, 1);
+        pool_want(pool, i, 0, T(1));
+        holds(pool);
+    }
+}
+
+/* A tenant with ten functions that want all there is, and one with a single function. */
+static void test_tenants_share_alike(void **state)
+{
+    struct pool *pool = make(40);
+    for (uint32_t i = 0; i < 10; i++) {
+        pool_add(pool, i, 64, 0, 1, T(0));
+        pool_want(pool, i, 64, T(0));
+        obey(pool, T(0));
+    }
+    pool_add(pool, 10, 64, 1, 1, T(1));
+    pool_want(pool, 10, 8, T(1));
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 10), 8); /* less than its half: all that it wants */
+    pool_want(pool, 10, 64, T(2));
+    obey(pool, T(2));
+    assert_in_range(pool_granted(pool, 10), 19, 20);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_true(pool_granted(pool, i) >= 1);
+    pool_want(pool, 3, 64, T(3)); /* the greedy one asks again: nothing changes */
+    obey(pool, T(3));
+    assert_in_range(pool_granted(pool, 10), 19, 20);
+    holds(pool);
+}
+
+static void test_a_thousand_functions_have_one_each(void **state)
+{
+    struct pool *pool = make(1024);
+    for (uint32_t i = 0; i < 1000; i++) {
+        pool_add(pool, i, 64, 0, 1, T(0));
+        obey(pool, T(0));
+    }
+    pool_tick(pool, T(1));
+    obey(pool, T(1));
+    pool_tick(pool, T(2));
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_true(pool_granted(pool, i) >= 1);
+    holds(pool);
 }
 
 /* Whatever comes in whatever order: the sums are right, the budget holds, and the waiting are
@@ -180,10 +281,10 @@ static void test_random_walk(void **state)
         uint64_t now = T(step / 20);
         switch (rand() % 6) {
         case 0:
-            pool_add(pool, index, (uint32_t)(1 + rand() % 30), now);
+            pool_add(pool, index, (uint32_t)(1 + rand() % 30), index % 3, 1 + index % 2, now);
             break;
         case 1:
-            pool_remove(pool, index, now);
+            pool_remove(pool, index);
             break;
         case 2:
         case 3:
@@ -220,6 +321,11 @@ int main(void)
         cmocka_unit_test(test_removal_frees_for_those_who_wait),
         cmocka_unit_test(test_death_of_a_zygote_frees),
         cmocka_unit_test(test_nothing_for_strangers),
+        cmocka_unit_test(test_memory_bounds_too),
+        cmocka_unit_test(test_what_costs_more_is_taken_back),
+        cmocka_unit_test(test_larger_than_the_bound_runs_alone),
+        cmocka_unit_test(test_tenants_share_alike),
+        cmocka_unit_test(test_a_thousand_functions_have_one_each),
         cmocka_unit_test(test_random_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Many functions of many tenants at once: nobody is failed but as documented, and memory is bounded.
+
+load daemon
+
+teardown() {
+    daemon_teardown
+}
+
+# Memory of all sandboxes of the daemon, one file each, in whatever hierarchy counts it.
+memory_files() {
+    local prefix="skerry-$DAEMON-*"
+    if [ -e /sys/fs/cgroup/memory/memory.usage_in_bytes ]; then
+        echo "/sys/fs/cgroup/memory/$prefix/tenant-*/*/s[0-9]*/memory.usage_in_bytes"
+    else
+        echo "/sys/fs/cgroup/$prefix/tenant-*/*/s[0-9]*/memory.current"
+    fi
+}
+
+deploy_ten() { # fJ.TENANT for three tenants; sets FUNCTIONS
+    local i tenants=(red green blue)
+    FUNCTIONS=()
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+        deploy "f$i" 'read -r line; echo "$line"' '{"queue": 60, "timeout": "60s"}' \
+            "{\"namespace\": \"${tenants[i % 3]}\"}"
+        FUNCTIONS+=("f$i.${tenants[i % 3]}")
+    done
+}
+
+@test "1,000 requests in flight over ten functions of three tenants" {
+    daemon_start --pool-memory 64M
+    deploy_ten
+    run python3 "$BATS_TEST_DIRNAME/many_requests.py" "${URL#http://}" 1000 "$(memory_files)" "${FUNCTIONS[@]}"
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "$(jq '[.answers[]] | add' <<<"$output")" = 1000 ]
+    jq -e '.answers | keys | all(test(" (200|429|503)$"))' <<<"$output"
+    [ "$(jq '[.answers | to_entries[] | select(.key | endswith(" 200"))] | length' <<<"$output")" = 10 ]
+    [ "$(jq .without_retry_after <<<"$output")" = 0 ]
+    local most
+    most=$(jq .most_memory <<<"$output")
+    [ "$(id -u)" != 0 ] || [ "$most" -gt 0 ]
+    [ "$most" -le $((64 << 20)) ]
+    api GET /system/info
+    [ "$(jq .skerry.pool.memory_limit_bytes <<<"$output")" = $((64 << 20)) ]
+    [ "$(jq .skerry.pool.memory_bytes <<<"$output")" -le $((64 << 20)) ]
+    run curl -sS "$URL/metrics"
+    grep -qx "skerry_pool_memory_limit_bytes $((64 << 20))" <<<"$output"
+    grep -q '^skerry_pool_memory_bytes [1-9]' <<<"$output"
+}
+
+@test "a bound that is smaller than any sandbox still serves, one after another" {
+    daemon_start --pool-memory 1M
+    deploy f 'echo "$Http_Query"' '{"timeout": "60s"}'
+    deploy g 'echo "$Http_Query"' '{"timeout": "60s"}'
+    for i in 1 2 3; do
+        call "f?f$i"
+        [ "$output" = "f$i" ]
+        call "g?g$i"
+        [ "$output" = "g$i" ]
+    done
+}
+
+@test "--pool-memory must be a size" {
+    run "$BUILD/src/control/skerryd" --pool-memory lots
+    [ "$status" = 2 ]
+    grep -q "pool_memory is 'lots', not a size" <<<"$output"
+}
+
+@test "sandboxes and zygotes of a tenant lie in a cgroup of their own" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    daemon_start
+    deploy f 'cat /proc/self/cgroup' '' '{"namespace": "red"}'
+    local zygote
+    zygote=$(child_of "$DAEMON" skerry-zygote)
+    grep -q "/skerry-$DAEMON-[0-9]*/tenant-red/red.f-[0-9]*/z$" "/proc/$zygote/cgroup"
+    call f.red # its own group is all that it sees
+    [ "$code" = 200 ]
+    refute grep -q tenant <<<"$output"
+}
