@@ -253,7 +253,7 @@ static uint64_t next_written(const struct region *region, uint64_t *start)
 
 static void add_file(const struct region *region)
 {
-    struct stat status;
+    struct stat status = {0};
     path_check(region->path, "it has in its memory: ", &status);
     uint32_t file = builder_add_file(region->path, &status);
     if (region->shared) {
@@ -372,7 +372,7 @@ void mappings_collect(void)
     pagemap = raw4(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
     if (bytes < 0 || pagemap < 0)
         refuse_error("its memory cannot be listed", bytes < 0 ? bytes : pagemap);
-    struct region region;
+    struct region region = {.path = ""};
     char *next;
     for (char *line = text; *line; line = next) {
         next = strchr(line, '\n');

@@ -40,7 +40,7 @@ static void must(const char *what, long result)
 
 static const struct head *open_snapshot(void)
 {
-    struct stat status;
+    struct stat status = {0};
     long seals = raw2(SYS_fcntl, self.snapshot, F_GET_SEALS);
     if (seals < 0 || (seals & (long)WARM_SEALS) != (long)WARM_SEALS)
         refuse("the snapshot is not sealed", NULL);
@@ -88,6 +88,8 @@ static void drop_own_stack(const struct start *start)
 {
     uint64_t low = page_down(start->stack) - STACK_BELOW;
     uint64_t name = own_auxv(start, AT_EXECFN); /* the last string on it */
+    if (name == 0)
+        refuse("the kernel did not say where its stack is", NULL);
     uint64_t high = page_up(name + strlen((const char *)name) + 1);
     must("the stack cannot be unmapped", raw2(SYS_munmap, low, high - low));
 }
@@ -115,7 +117,7 @@ static long open_stored(const struct head *head, uint32_t index, uint32_t flags)
     struct tables tables = snapshot_tables(head);
     const struct stored_file *file = &tables.files[index];
     const char *path = tables.strings + file->path;
-    struct stat status;
+    struct stat status = {0};
     long fd = raw4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd < 0 || raw2(SYS_fstat, fd, &status) < 0)
         refuse("a file of the snapshot is not there: ", path);
