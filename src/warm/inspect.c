@@ -72,7 +72,7 @@ void attributes_read(struct attributes *out)
     out->timer_slack_ns = (uint64_t)raw5(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
     out->umask = (uint32_t)raw1(SYS_umask, 0);
     raw1(SYS_umask, out->umask);
-    struct stat status;
+    struct stat status = {0};
     if (raw4(SYS_newfstatat, AT_FDCWD, "/tmp", &status, 0) == 0) {
         out->tmp_mtime[0] = (uint64_t)status.st_mtim.tv_sec;
         out->tmp_mtime[1] = (uint64_t)status.st_mtim.tv_nsec;
@@ -142,7 +142,7 @@ static void refuse_streams(void)
 {
     static const char *const names[] = {"stdin", "stdout", "stderr"};
     for (int i = 0; i < 3; i++) {
-        struct stat status;
+        struct stat status = {0};
         int waiting = 0;
         if (raw2(SYS_fstat, i, &status) < 0 || status.st_ino != making.pipes[i] ||
             !S_ISFIFO(status.st_mode))

@@ -106,7 +106,7 @@ static void place(struct object *object, int is_program, const char *path)
         at = reserve(object->low, object->bytes);
     } else if (is_program) {
         for (int i = 0; i < PLACE_TRIES && is_error(at); i++) {
-            uint64_t random;
+            uint64_t random = 0;
             random_fill(&random, sizeof(random));
             uint64_t wish = PIE_BASE + (random & PIE_RANDOM) * PAGE;
             at = reserve(wish & ~(object->align - 1), object->bytes);
@@ -247,12 +247,14 @@ void load_program(struct start *start, struct loaded *out)
     static struct object program, interpreter;
     static char lines[SCRIPTS_MAX][SCRIPT_LINE];
     open_object(&program, start->path);
-    for (int depth = 0; follow_script(start, program.fd, lines[depth]); depth++) {
-        if (depth + 1 == SCRIPTS_MAX)
-            refuse("its interpreters are scripts", NULL);
+    int depth = 0;
+    while (depth < SCRIPTS_MAX && follow_script(start, program.fd, lines[depth])) {
+        depth++;
         raw1(SYS_close, program.fd);
         open_object(&program, start->path);
     }
+    if (depth == SCRIPTS_MAX)
+        refuse("its interpreters are scripts", NULL);
     read_object(&program, start->path);
     map_object(&program, 1, start->path, out);
     out->program_entry = out->entry = program.bias + program.header.e_entry;

@@ -36,7 +36,7 @@ static void move_fd(int from, enum own_fd to)
 
 static void place_fds(void)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0, 0};
     raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
     uint64_t highest = limit.rlim_cur < FDS_HIGHEST ? limit.rlim_cur : FDS_HIGHEST;
     if (highest < 32)
@@ -55,7 +55,7 @@ static void use_own_fds(void)
 static void make_pipes(void)
 {
     for (int i = 0; i < 3; i++) {
-        int ends[2];
+        int ends[2] = {-1, -1};
         if (raw2(SYS_pipe2, ends, 0) < 0)
             refuse("there are too few descriptors", NULL);
         int theirs = i == 0 ? ends[0] : ends[1];
@@ -69,7 +69,7 @@ static void make_pipes(void)
 static void remember_pipes(void)
 {
     for (int i = 0; i < 3; i++) {
-        struct stat status;
+        struct stat status = {0};
         raw2(SYS_fstat, (int)making.watch.fds_lo + OWN_STDIN + i, &status);
         making.pipes[i] = status.st_ino;
         making.pipe_flags[i] = i == 0 ? O_RDONLY : O_WRONLY;
@@ -102,7 +102,7 @@ static void handle_traps(void)
 static void tell_kernel(void)
 {
     struct mm_layout *mm = &making.places.mm;
-    uint64_t random;
+    uint64_t random = 0;
     random_fill(&random, sizeof(random));
     mm->start_code = making.loaded.start_code;
     mm->end_code = making.loaded.end_code;

@@ -16,6 +16,7 @@
 #define TMPFS_TYPE 0x01021994
 #define PROC_TYPE  0x9fa0
 #define READ_ONLY  0x1 /* ST_RDONLY */
+#define FOUND_MAX  1024u
 #define KEPT_FLAGS (O_ACCMODE | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_APPEND)
 
 /* Memory devices that hold no state: null, zero, full, random, urandom. */
@@ -29,8 +30,8 @@ static int is_plain_device(const struct stat *status)
 void path_check(const char *path, const char *in_use, void *out_status)
 {
     static char text[160];
-    struct statfs fs;
-    struct stat status;
+    struct statfs fs = {0};
+    struct stat status = {0};
     size_t used = 0;
     text_add(text, sizeof(text), &used, in_use);
     text_add(text, sizeof(text), &used, path);
@@ -93,7 +94,7 @@ static int find_same(int fd, const struct stat *status)
 static void add_open(int fd)
 {
     static char path[4096], reason[64];
-    struct stat status, found;
+    struct stat status = {0}, found = {0};
     size_t used = 0;
     text_add(reason, sizeof(reason), &used, "descriptor ");
     text_add_number(reason, sizeof(reason), &used, (uint64_t)fd);
@@ -132,7 +133,7 @@ static int is_own(int fd)
 void opens_collect(void)
 {
     static char entries[4096];
-    static int found[1024];
+    static int found[FOUND_MAX];
     uint32_t count = 0;
     long got;
     long fd = raw4(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -144,12 +145,14 @@ void opens_collect(void)
             int number = (int)text_decimal(&name);
             if (name == entries + at + 19 || number == fd || is_own(number))
                 continue;
-            if (count == sizeof(found) / sizeof(found[0]))
-                refuse("it has too many files open", NULL);
-            found[count++] = number;
+            if (count < FOUND_MAX)
+                found[count] = number;
+            count++;
         }
     }
     raw1(SYS_close, fd);
+    if (count > FOUND_MAX)
+        refuse("it has too many files open", NULL);
     for (uint32_t i = 0; i < count; i++)
         add_open(found[i]);
 }

@@ -53,8 +53,8 @@ void request_take(const struct head *head)
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(3 * sizeof(int))];
-    } control;
-    struct warm_request request;
+    } control = {{0}};
+    struct warm_request request = {{0, 0}, 0, 0};
     uint64_t room = head->task.env_text_bytes;
     struct iovec parts[2] = {{&request, sizeof(request)}, {(void *)head->task.env_text, room}};
     struct msghdr message = {.msg_iov = parts,

@@ -23,7 +23,7 @@
 
 static int is_own_pipe(int fd)
 {
-    struct stat status;
+    struct stat status = {0};
     return raw2(SYS_fstat, fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
            status.st_ino == making.pipes[fd];
 }
@@ -94,7 +94,7 @@ static long become(ucontext_t *context)
     const char *path = (const char *)r[REG_RDI];
     const char *const *their_args = (const char *const *)r[REG_RSI];
     const char *const *their_env = (const char *const *)r[REG_RDX];
-    struct stat status;
+    struct stat status = {0};
     long result = raw4(SYS_newfstatat, AT_FDCWD, path, &status, 0);
     if (result == 0)
         result = S_ISREG(status.st_mode) ? raw2(SYS_access, path, X_OK) : -EACCES;

@@ -17,7 +17,7 @@ setup_file() {
 inside() {
     local uid=$1 line
     shift
-    run -0 "$@" --mem 256M --bind "$BATS_FILE_TMPDIR/warm:/warm" /usr/bin/python3 /warm/inside.py /warm/skerry-warm
+    run -0 --separate-stderr "$@" --mem 256M --bind "$BATS_FILE_TMPDIR/warm:/warm" /usr/bin/python3 /warm/inside.py /warm/skerry-warm
     for line in 0 1 2; do
         [ "${lines[line]}" = "python3 (0, b'6 $uid\\n', b'')" ]
         [ "${lines[line + 3]}" = "cat (0, b'{\"a\": [1, 2, 3]}', b'')" ]
@@ -40,5 +40,5 @@ inside() {
 @test "without root" {
     [ "$(id -u)" = 0 ] || skip "needs root to become somebody else"
     inside 1000 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
-        "$BATS_FILE_TMPDIR/bin/skerry" run 2>/dev/null
+        "$BATS_FILE_TMPDIR/bin/skerry" run
 }

@@ -301,9 +301,13 @@ static void environment(void)
 
 static void environment_changed(void)
 {
-    CHECK(setenv("OWN", "mine", 1) == 0);
+    for (char name[] = "OWN_A"; name[4] <= 'Z'; name[4]++) { /* the array grows, and moves */
+        CHECK(setenv(name, "mine", 1) == 0);
+        free(malloc(20000));
+    }
+    CHECK(unsetenv("LANG") == 0);
     first_read();
-    CHECK(strcmp(getenv("OWN"), "mine") == 0);
+    CHECK(strcmp(getenv("OWN_A"), "mine") == 0 && strcmp(getenv("OWN_Z"), "mine") == 0);
     CHECK(getenv("REQUEST") != NULL && strcmp(getenv("REQUEST"), "of this call") == 0);
     extern char **environ;
     for (char **at = environ; *at; at++)

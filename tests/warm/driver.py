@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -89,8 +90,8 @@ def request_bytes(env, count=None):
 
 def make(args, env=None, before=None):
     """A sealed snapshot of a program at its first read; Refused when there can be none."""
-    for name in os.listdir("/tmp"):  # ours alone (in_private_places)
-        os.unlink(os.path.join("/tmp", name))
+    for entry in os.scandir("/tmp"):  # ours alone (in_private_places)
+        shutil.rmtree(entry) if entry.is_dir() else os.unlink(entry)
     snapshot = os.memfd_create("snapshot", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     process = Process("make", args, snapshot, env, before)
     kind, reason = process.hear()
