@@ -107,6 +107,15 @@ static const uint8_t *content_of(const struct snapshot *snapshot, uint64_t page)
     return stored != NULL ? stored : zeroes;
 }
 
+/* 1 when there was something to put: a page that reads as zero may be none of ours yet. */
+static unsigned int page_put(uint8_t *at, const uint8_t *content)
+{
+    if (content == zeroes && memcmp(at, zeroes, VM_PAGE) == 0)
+        return 0;
+    memcpy(at, content, VM_PAGE);
+    return 1;
+}
+
 static int put_back(void *context, struct page_run run)
 {
     struct reset *reset = context;
@@ -118,8 +127,7 @@ static int put_back(void *context, struct page_run run)
             if (memcmp(at, content, VM_PAGE) != 0)
                 return -ESTALE;
         } else if (reset->copied < COPY_MAX) {
-            memcpy(at, content, VM_PAGE);
-            reset->copied++;
+            reset->copied += page_put(at, content);
         } else {
             if (!reset->may_drop || madvise(at, VM_PAGE, MADV_DONTNEED) < 0)
                 return -E2BIG;

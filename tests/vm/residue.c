@@ -249,7 +249,8 @@ static void look_everywhere(const uint8_t *inverted)
     for (unsigned int i = 0; i < 8; i++)
         word |= (uint64_t)(inverted[i]) << (8 * i);
     for (uint64_t at = 0; at < BOOT->ram_bytes; at += 8) {
-        if (*(volatile uint64_t *)(VM_PHYS_VA + at) == ~word)
+        /* its complement alone may be in a register: a tick puts those into memory */
+        if ((*(volatile uint64_t *)(VM_PHYS_VA + at) ^ word) == UINT64_MAX)
             found++;
     }
     put_number(found);
@@ -414,7 +415,7 @@ __attribute__((used)) static void begin(const uint64_t *stack)
     long size = first_read();
     if (size < 1)
         call(231, 1, 0, 0);
-    for (unsigned int i = 0; i < SECRET; i++)
+    for (unsigned int i = 0; i < SECRET && input[0] != 'L'; i++)
         ((uint8_t *)secret)[i] = (uint8_t)~input[2 + i];
     switch (input[0]) {
     case 'P':
@@ -427,8 +428,6 @@ __attribute__((used)) static void begin(const uint64_t *stack)
         leave_in_registers();
         break;
     case 'L':
-        for (unsigned int i = 0; i < SECRET / 8; i++)
-            secret[i] = 0;
         look_everywhere(input + 2);
         leave();
     case 'r':
