@@ -61,7 +61,8 @@ static const struct {
     {KVM_RUN, EACH},
     {KVM_GET_REGS, EACH},
     {KVM_SET_REGS, EACH},
-    {KVM_GET_MSRS, EACH}, /* the time stamp counter */
+    {KVM_GET_MSRS, EACH},        /* the time stamp counter */
+    {KVM_GET_VCPU_EVENTS, EACH}, /* whether an exception is on its way */
     /* a CPU like a new one for the next request: */
     {KVM_SET_SREGS, VM_ROLE_RESTORE},
     {KVM_SET_XCRS, VM_ROLE_RESTORE},

@@ -21,8 +21,8 @@ import warm  # noqa: E402
 
 VMM = os.path.join(BUILD, "src/vm/skerry-vmm")
 RAM = str(16 << 20)
-RESIDUE = ["--mem", RAM, "--", os.path.join(BUILD, "tests/vm/residue")]
-ECHO = ["--mem", RAM, "--", os.path.join(BUILD, "tests/vm/echo")]
+RESIDUE = ["--mem", RAM, "--deadline-ms", "15000", "--", os.path.join(BUILD, "tests/vm/residue")]
+ECHO = ["--mem", RAM, "--deadline-ms", "15000", "--", os.path.join(BUILD, "tests/vm/echo")]
 tests = []
 
 
@@ -43,7 +43,8 @@ class Restored:
         assert self.snapshot is not None, why
 
     def monitor(self, args=(), stderr=None):
-        return warm.Monitor(VMM, "restore", [*args, *self.args], self.snapshot, stderr=stderr)
+        split = self.args.index("--")
+        return warm.Monitor(VMM, "restore", [*self.args[:split], *args, *self.args[split:]], self.snapshot, stderr=stderr)
 
     def __enter__(self):
         return self

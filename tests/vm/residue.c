@@ -216,6 +216,10 @@ static void leave_everywhere(void)
         if (empty && at % (8 * VM_PAGE) == 0)
             fill((void *)page, SECRET);
     }
+    /* a tick must not come when there is no kernel any more: there is one still to be taken */
+    const volatile struct vm_kernel *kernel = (void *)(VM_PHYS_VA + VM_KERNEL_GPA);
+    ((volatile struct vm_tick_frame *)(VM_PHYS_VA + kernel->tick_frame - VM_KERNEL_VA))->pending =
+        1;
     fill((void *)(VM_PHYS_VA + VM_BOOT_GPA + 2048), 1024);
     fill((void *)(VM_PHYS_VA + VM_PVM_GPA + 1024), 1024);
     fill((void *)(VM_PHYS_VA + VM_RINGS_GPA), 4 * VM_RING_BYTES);
