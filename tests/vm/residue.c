@@ -116,9 +116,9 @@ static uint64_t *entry_of(uint64_t va)
 static struct {
     uint64_t general[16];
     uint8_t fpu[4096] __attribute__((aligned(64)));
-} seen;
+} seen __attribute__((used));
 
-static uint8_t input[4096];
+static uint8_t input[4096] __attribute__((used));
 
 __attribute__((noinline)) static long first_read(void)
 {
@@ -161,7 +161,7 @@ static void show_registers(void)
 
 /* --- what is left behind --- */
 
-static uint64_t secret[SECRET / 8];
+static uint64_t secret[SECRET / 8] __attribute__((used));
 
 static void fill(void *to, size_t size)
 {
