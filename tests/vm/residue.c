@@ -275,6 +275,33 @@ static void remap_and_back(void)
     *entry = before;
 }
 
+/* A table of its own in the place of the one above that address; the same. */
+static void table_and_back(void)
+{
+    uint64_t at = VM_TABLES_GPA, page = FREE_PAGE + 0x30000;
+    for (unsigned int level = 3; level > 1; level--)
+        at = table(at)[(uint64_t)probe >> (12 + 9 * level) & 511];
+    uint64_t *entry = &table(at)[(uint64_t)probe >> 21 & 511], before = *entry;
+    for (unsigned int i = 0; i < 512; i++)
+        table(page)[i] = table(before)[i];
+    table(page)[(uint64_t)probe >> 12 & 511] = (FREE_PAGE & ADDRESS) | P_W_U_AD;
+    *entry = page | P_W_U_AD;
+    flush();
+    *(volatile uint8_t *)probe = 66;
+    *entry = before;
+}
+
+/* The end of the machine with a trap on its way. */
+static void end_with_trap(void)
+{
+    SHARED->exit_value = 0;
+    SHARED->exit_kind = VM_EXIT_STATUS;
+    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; outl %0, %1; nop"
+                     :
+                     : "a"((uint32_t)VM_BELL_EXIT), "Nd"((uint16_t)VM_PORT)
+                     : "memory");
+}
+
 /* The same, left so. */
 static void remap(void)
 {
@@ -358,12 +385,12 @@ static uint64_t hidden(bool set, uint8_t which)
         __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
         return low;
     }
-    default: /* a model-specific register: SYSENTER_EIP */
+    default: /* a model-specific register: SYSENTER_EIP, or what makes execution direct */
     {
-        uint32_t low = (uint32_t)value, high = 0;
+        uint32_t low = (uint32_t)value, high = 0, index = which == 'm' ? 0x176 : 0x4b564d10;
         if (set)
-            __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(0x176));
-        __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x176));
+            __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(index));
+        __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
         return low;
     }
     }
@@ -442,6 +469,12 @@ __attribute__((used)) static void begin(const uint64_t *stack)
         leave();
     case 'B':
         remap_and_back();
+        leave_rudely();
+    case 'D':
+        table_and_back();
+        leave_rudely();
+    case 'F':
+        end_with_trap();
         leave_rudely();
     case 'M':
         remap();
