@@ -238,8 +238,7 @@ void kernel_setup(const struct vm_boot *boot)
         refuse("directory ", boot->cwd, rc);
 }
 
-/* Until there is a request; the boot block is then written anew. */
-static void wait_in_pool(const struct vm_boot *boot)
+void kernel_wait(const struct vm_boot *boot)
 {
     arch_doorbell(VM_BELL_POOLED);
     arch_shared()->stages[VM_STAGE_KERNEL] = arch_tsc();
@@ -258,8 +257,6 @@ void kernel_main(const struct vm_boot *boot)
     char found[512];
     if (boot->program_bytes)
         rc = place_program(boot, path);
-    if (boot->flags & VM_FLAG_POOL)
-        wait_in_pool(boot);
     if (!boot->program_bytes && !strchr(path, '/')) {
         rc = find_program(path, boot, found);
         path = rc == 0 ? found : path;
