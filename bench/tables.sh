@@ -66,10 +66,10 @@ cpu() {
         (.rows[] | "| \(.name) | \(.requests) | \(.user_us) | \(.system_us) | \(.each_us) |")' "$dir/cpu.json"
 }
 
-vm() {
+vm() { # NAME: vm or warm
     jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
         (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
-            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/vm.json"
+            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/$1.json"
 }
 
 stages() { # the daemon's own histograms
@@ -95,7 +95,8 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | density | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
+    http | density | oci | soak | syscalls | examples | cpu) "$1" ;;
+    vm | warm) vm "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac

@@ -269,6 +269,8 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
 {
     struct stack stack = {.at = SPACE_TOP - 8};
     uint8_t seed[16];
+    heap_free(process.cmdline);
+    heap_free(process.environ);
     process.cmdline = join(args->at, args->count, &process.cmdline_len);
     process.environ = join(env, env_count, &process.environ_len);
     size_t spare = environ_slots();
@@ -304,23 +306,31 @@ static int fill_stack(const struct arguments *args, const char *const *env, size
     return 0;
 }
 
-/* Splits the monitor's strings: arguments, then environment. */
-static int split(const struct vm_boot *boot, struct arguments *args, const char ***out_env,
-                 size_t *out_count)
+/* The monitor's strings are arguments, then environment. */
+static int split_args(const struct vm_boot *boot, struct arguments *args)
+{
+    const char *at = arch_phys(boot->strings_gpa), *end = at + boot->strings_bytes;
+    if (boot->argc >= ARGS_MAX - 2 * SCRIPT_DEPTH)
+        return -E2BIG;
+    for (; args->count < boot->argc && at < end; at += strnlen(at, (size_t)(end - at)) + 1)
+        args->at[args->count++] = at;
+    if (!args->count)
+        args->at[args->count++] = "";
+    return 0;
+}
+
+static int split_env(const struct vm_boot *boot, const char ***out_env, size_t *out_count)
 {
     const char *at = arch_phys(boot->strings_gpa), *end = at + boot->strings_bytes;
     const char **env = heap_alloc((boot->envc + 1) * sizeof(*env));
-    if (!env || boot->argc >= ARGS_MAX - 2 * SCRIPT_DEPTH)
+    if (!env)
         return -E2BIG;
+    *out_count = 0;
     for (uint32_t i = 0; i < boot->argc + boot->envc && at < end; i++) {
-        if (i < boot->argc)
-            args->at[args->count++] = at;
-        else
+        if (i >= boot->argc)
             env[(*out_count)++] = at;
         at += strnlen(at, (size_t)(end - at)) + 1;
     }
-    if (!args->count)
-        args->at[args->count++] = "";
     *out_env = env;
     return 0;
 }
@@ -376,7 +386,7 @@ int exec_start(const char *path, const struct vm_boot *boot, struct regs *regs)
     size_t env_count = 0;
     struct file *file = NULL;
     uint64_t entry = 0, sp = 0;
-    int rc = args && program ? split(boot, args, &env, &env_count) : -ENOMEM;
+    int rc = args && program ? split_args(boot, args) : -ENOMEM;
     name_thread(path);
     for (int depth = 0; rc == 0; depth++) {
         rc = open_program(path, &file);
@@ -399,7 +409,18 @@ int exec_start(const char *path, const struct vm_boot *boot, struct regs *regs)
         process.exe = file->dentry;
         if (process.exe)
             dentry_get(process.exe);
+        rc = split_env(boot, &env, &env_count);
+    }
+    if (rc == 0)
         rc = fill_stack(args, env, env_count, path, program, interpreter, &sp);
+    if (rc == 0 && boot->flags & VM_FLAG_POOL) {
+        /* Arguments stay where they are, the environment grows; the pages are there by now. */
+        kernel_wait(boot);
+        heap_free(env);
+        env = NULL;
+        rc = split_env(boot, &env, &env_count);
+        if (rc == 0)
+            rc = fill_stack(args, env, env_count, path, program, interpreter, &sp);
     }
     file_put(file);
     heap_free(args);

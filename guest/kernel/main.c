@@ -240,6 +240,15 @@ void kernel_setup(const struct vm_boot *boot)
         refuse("directory ", boot->cwd, rc);
 }
 
+void kernel_wait(const struct vm_boot *boot)
+{
+    arch_doorbell(VM_BELL_POOLED);
+    arch_shared()->stages[VM_STAGE_KERNEL] = arch_tsc();
+    time_init(boot->tsc, boot->mono_ns, boot->real_ns, boot->tsc_hz);
+    random_mix(boot->seed, sizeof(boot->seed));
+    process.started_ns = current->run_since = time_mono_ns();
+}
+
 void kernel_main(const struct vm_boot *boot)
 {
     struct regs regs;
@@ -248,12 +257,12 @@ void kernel_main(const struct vm_boot *boot)
     const char *path =
         boot->program[0] ? boot->program : (const char *)arch_phys(boot->strings_gpa);
     char found[512];
+    if (boot->program_bytes)
+        rc = place_program(boot, path);
     if (!boot->program_bytes && !strchr(path, '/')) {
         rc = find_program(path, boot, found);
         path = rc == 0 ? found : path;
     }
-    if (boot->program_bytes)
-        rc = place_program(boot, path);
     if (rc == 0)
         rc = exec_start(path, boot, &regs);
     if (rc < 0)

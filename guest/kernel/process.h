@@ -43,6 +43,12 @@ struct vm_boot;
 void kernel_setup(const struct vm_boot *boot);
 
 /**
+ * kernel_wait(): a pooled machine has all but its program's strings: waits for them. The boot block
+ * is then written anew, and with it clocks and random numbers.
+ */
+void kernel_wait(const struct vm_boot *boot);
+
+/**
  * snapshot_take(): lets the monitor keep a copy of this machine, once; what runs on, perhaps in
  * another machine and much later, has the clocks as they are then, random numbers that no other
  * copy has, and the environment of its request.

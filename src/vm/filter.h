@@ -29,7 +29,7 @@ struct vm_grant {
     const char *reason;
 };
 
-/* The system calls that such a filter allows: at most VM_GRANTS_MAX; returns how many. */
+/* The system calls that such a filter allows; returns how many, which is at most VM_GRANTS_MAX. */
 unsigned int vm_filter_grants(const struct vm_filter *filter, struct vm_grant out[VM_GRANTS_MAX]);
 
 /* Installs the filter for good; anything else kills the process. 0 or -errno. */

@@ -22,7 +22,7 @@ struct machine {
     struct guest_memory memory;
     struct kernel kernel;
     struct rings rings;
-    bool snapshot;                /* the guest may ask for a snapshot of itself, once */
+    uint32_t pause_bell; /* enum vm_doorbell that the guest may ring once, to stop; 0: none */
     uint64_t start_tsc, start_ns; /* the same moment, as the boot block has it */
     uint64_t tsc_shift;           /* guest's time stamp counter less the machine's */
     uint64_t deadline_ns;         /* CLOCK_MONOTONIC; 0: none */
@@ -32,14 +32,14 @@ struct machine {
 };
 
 enum verdict_kind {
-    VERDICT_STATUS,   /* the program exited: value */
-    VERDICT_SIGNAL,   /* a signal ended the program: value */
-    VERDICT_OOM,      /* its memory was used up */
-    VERDICT_DIED,     /* the guest kernel gave up, or the CPU shut down (triple fault) */
-    VERDICT_BROKE,    /* it broke the rules between guest and monitor */
-    VERDICT_TIMEOUT,  /* the deadline passed */
-    VERDICT_FAILED,   /* KVM itself failed */
-    VERDICT_SNAPSHOT, /* it stands at its first read, as it was asked to */
+    VERDICT_STATUS,  /* the program exited: value */
+    VERDICT_SIGNAL,  /* a signal ended the program: value */
+    VERDICT_OOM,     /* its memory was used up */
+    VERDICT_DIED,    /* the guest kernel gave up, or the CPU shut down (triple fault) */
+    VERDICT_BROKE,   /* it broke the rules between guest and monitor */
+    VERDICT_TIMEOUT, /* the deadline passed */
+    VERDICT_FAILED,  /* KVM itself failed */
+    VERDICT_PAUSED,  /* it rang pause_bell */
 };
 
 struct verdict {

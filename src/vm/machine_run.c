@@ -144,14 +144,12 @@ bool machine_bell(struct machine *machine, uint32_t bell, struct verdict *verdic
         if (fill_if_ready(machine) != RINGS_BROKEN)
             return true;
         break;
-    case VM_BELL_SNAPSHOT:
-        if (machine->snapshot) {
-            machine->snapshot = false;
-            *verdict = verdict_of(VERDICT_SNAPSHOT, 0, "");
+    default:
+        if (bell != 0 && bell == machine->pause_bell) {
+            machine->pause_bell = 0;
+            *verdict = verdict_of(VERDICT_PAUSED, 0, "");
             return false;
         }
-        /* fall through */
-    default:
         *verdict = verdict_of(VERDICT_BROKE, bell, "the guest rang a doorbell that there is not");
         return false;
     }
@@ -238,7 +236,7 @@ static struct verdict verdict_of_exit(const struct kvm_run *run)
 struct verdict machine_run(struct machine *machine)
 {
     struct verdict verdict;
-    if (!machine->snapshot) /* that is to know nothing of any input */
+    if (machine->pause_bell == 0) /* else there is no request yet */
         fill_first(machine);
     tick_start();
     for (;;) {

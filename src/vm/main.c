@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     struct vm_options options;
     struct vm_files files = {-1, -1, -1};
     struct err err = {0};
-    struct verdict verdict;
+    struct verdict verdict = {.kind = VERDICT_FAILED};
     enum vm_role role;
     pid_t self = getpid(); /* not to be asked for under the filter */
     uint64_t begun = __builtin_ia32_rdtsc();

@@ -107,24 +107,47 @@ static const uint8_t *content_of(const struct snapshot *snapshot, uint64_t page)
     return stored != NULL ? stored : zeroes;
 }
 
+/* 1 when there was something to put: a page that reads as zero may be none of ours yet. */
+static unsigned int page_put(uint8_t *at, const uint8_t *content)
+{
+    if (content == zeroes && memcmp(at, zeroes, VM_PAGE) == 0)
+        return 0;
+    memcpy(at, content, VM_PAGE);
+    return 1;
+}
+
+/* Gives back to the host the pages from *page to the end of the run, or to the next table; *page is
+ * then behind them. */
+static int drop(struct reset *reset, struct page_run run, uint64_t *page)
+{
+    uint64_t end = *page;
+    while (end < run.page + run.count && !is_table(&reset->snapshot->head, end))
+        end++;
+    if (!reset->may_drop || madvise(reset->machine->memory.ram + *page * VM_PAGE,
+                                    (end - *page) * VM_PAGE, MADV_DONTNEED) < 0)
+        return -E2BIG;
+    reset->dropped += end - *page;
+    *page = end;
+    return 0;
+}
+
 static int put_back(void *context, struct page_run run)
 {
     struct reset *reset = context;
-    uint8_t *ram = reset->machine->memory.ram;
-    for (uint64_t page = run.page; page < run.page + run.count; page++) {
-        uint8_t *at = ram + page * VM_PAGE;
+    for (uint64_t page = run.page; page < run.page + run.count;) {
+        uint8_t *at = reset->machine->memory.ram + page * VM_PAGE;
         const uint8_t *content = content_of(reset->snapshot, page);
-        if (is_table(&reset->snapshot->head, page)) {
-            if (memcmp(at, content, VM_PAGE) != 0)
-                return -ESTALE;
-        } else if (reset->copied < COPY_MAX) {
-            memcpy(at, content, VM_PAGE);
-            reset->copied++;
-        } else {
-            if (!reset->may_drop || madvise(at, VM_PAGE, MADV_DONTNEED) < 0)
+        bool table = is_table(&reset->snapshot->head, page);
+        if (table && memcmp(at, content, VM_PAGE) != 0)
+            return -ESTALE;
+        if (!table && reset->copied >= COPY_MAX) {
+            if (drop(reset, run, &page) < 0)
                 return -E2BIG;
-            reset->dropped++;
+            continue;
         }
+        if (!table)
+            reset->copied += page_put(at, content);
+        page++;
     }
     return 0;
 }

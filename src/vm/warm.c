@@ -23,6 +23,7 @@
 #include "vm/tick.h"
 
 #define REQUEST_FDS 3
+#define SET_UP_NS   (10 * NS_PER_SEC) /* for our own kernel: it takes less than a millisecond */
 
 /* A request as it came. */
 struct request {
@@ -188,10 +189,29 @@ static int install(const struct warm *warm, enum vm_role role, struct vm_files *
     return vm_filter_install(&filter, err);
 }
 
+/* Runs a machine that has no program yet up to where it needs one. 0 or -errno. */
+static int set_up(struct warm *warm, struct err *err)
+{
+    struct machine *machine = warm->machine;
+    struct vm_boot boot = warm->boot;
+    int result = machine_start(machine, &boot, warm->strings, err);
+    if (result < 0)
+        return result;
+    machine->pause_bell = VM_BELL_POOLED;
+    machine->deadline_ns = clock_now_ns() + SET_UP_NS;
+    struct verdict verdict = machine_run(machine);
+    tick_stop();
+    machine->deadline_ns = 0;
+    return verdict.kind == VERDICT_PAUSED
+               ? 0
+               : err_set(err, EPROTO, "the guest did not come up: %s", verdict.text);
+}
+
 static int run_pool(struct warm *warm, struct vm_files *files, struct verdict *out, struct err *err)
 {
     struct machine_options wanted = {
         .ram_bytes = warm->options->ram_bytes, .kvm = files->kvm, .image = files->image};
+    warm->boot.flags |= VM_FLAG_POOL;
     int result = machine_open(warm->machine, &wanted, err);
     if (result == 0)
         result = machine_boot(warm->machine, &warm->boot, files->program, err);
@@ -200,6 +220,8 @@ static int run_pool(struct warm *warm, struct vm_files *files, struct verdict *o
     warm->mapped_ns = clock_now_ns();
     if (result == 0)
         result = install(warm, VM_ROLE_POOL, files, NULL, err);
+    if (result == 0)
+        result = set_up(warm, err);
     return result == 0 ? serve(warm, out, err) : result;
 }
 
@@ -208,7 +230,7 @@ static const char *refusal_of(const struct machine *machine, const struct verdic
 {
     const struct vm_shared *shared = machine->rings.shared;
     switch (verdict->kind) {
-    case VERDICT_SNAPSHOT:
+    case VERDICT_PAUSED:
         break;
     case VERDICT_STATUS:
     case VERDICT_SIGNAL:
@@ -251,7 +273,7 @@ static int run_make(struct warm *warm, struct vm_files *files, struct verdict *o
         return result;
     if (warm->options->deadline_ns != 0)
         machine->deadline_ns = clock_now_ns() + warm->options->deadline_ns;
-    machine->snapshot = true;
+    machine->pause_bell = VM_BELL_SNAPSHOT;
     *out = machine_run(machine);
     tick_stop();
     const char *reason = refusal_of(machine, out);
@@ -295,8 +317,10 @@ static int run_restore(struct warm *warm, struct vm_files *files, struct verdict
         uint64_t begun = clock_now_ns();
         close_request(warm);
         struct err why = {0};
-        if (restore_reset(warm->machine, &restored, &why) < 0)
+        if (restore_reset(warm->machine, &restored, &why) < 0) {
+            report_line(STDERR_FILENO, why.text);
             break; /* another monitor takes over */
+        }
         warm->reset_ns = clock_now_ns() - begun;
     }
     return result;
@@ -308,7 +332,7 @@ int warm_run(struct machine *machine, enum vm_role role, const struct vm_options
     static struct warm warm;
     warm.machine = machine;
     warm.options = options;
-    *out_verdict = (struct verdict){.kind = VERDICT_SNAPSHOT};
+    *out_verdict = (struct verdict){.kind = VERDICT_PAUSED};
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is the guest's business */
     int result = options_describe_boot(options, &warm.boot, warm.strings, err);
     if (result < 0)

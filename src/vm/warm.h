@@ -15,7 +15,7 @@ int warm_role(enum vm_role *out, struct err *err);
 
 /*
  * Plays the role to its end: gets ready, says READY, runs what comes. *out_verdict is how the last
- * program ended (VERDICT_SNAPSHOT: there was none). files: closed before the filter is installed.
+ * program ended (VERDICT_PAUSED: there was none). files: closed before the filter is installed.
  * 0 when it is over, WARM_NO_REQUEST when no request came, -errno with the reason of a failure.
  */
 int warm_run(struct machine *machine, enum vm_role role, const struct vm_options *options,

@@ -21,8 +21,8 @@ import warm  # noqa: E402
 
 VMM = os.path.join(BUILD, "src/vm/skerry-vmm")
 RAM = str(16 << 20)
-RESIDUE = ["--mem", RAM, "--", os.path.join(BUILD, "tests/vm/residue")]
-ECHO = ["--mem", RAM, "--", os.path.join(BUILD, "tests/vm/echo")]
+RESIDUE = ["--mem", RAM, "--deadline-ms", "15000", "--", os.path.join(BUILD, "tests/vm/residue")]
+ECHO = ["--mem", RAM, "--deadline-ms", "15000", "--", os.path.join(BUILD, "tests/vm/echo")]
 tests = []
 
 
@@ -43,7 +43,8 @@ class Restored:
         assert self.snapshot is not None, why
 
     def monitor(self, args=(), stderr=None):
-        return warm.Monitor(VMM, "restore", [*args, *self.args], self.snapshot, stderr=stderr)
+        split = self.args.index("--")
+        return warm.Monitor(VMM, "restore", [*self.args[:split], *args, *self.args[split:]], self.snapshot, stderr=stderr)
 
     def __enter__(self):
         return self
@@ -252,6 +253,28 @@ def handlers_masks_timers_names_files_and_descriptors_are_as_new():
         assert got == want, (got, want)
 
 
+LARGE = """
+import sys
+size = int(sys.stdin.buffer.read())
+block = bytearray(b"x") * size
+print(sum(block[::4096]))
+"""
+
+
+@test
+def a_request_that_used_much_memory_leaves_little():
+    with tempfile.TemporaryDirectory() as place, Restored(python_image(place, LARGE)) as template:
+        monitor = template.monitor()
+        for _ in range(2):
+            assert int(ask(monitor, b"1000")) == ord("x")
+            monitor_waits(monitor)
+            before = kept(monitor.process)[1]
+            size = 48 << 20
+            assert int(ask(monitor, b"%d" % size)) == ord("x") * (size >> 12)
+            monitor_waits(monitor)
+            assert kept(monitor.process)[1] < before + (20 << 10)
+
+
 def state_of_the_cpu(which):
     """What a kernel sees of the CPU: set in one request, looked at in the next and in a fresh machine. An instruction that
     the guest may not use ends the program."""
@@ -269,10 +292,11 @@ def state_of_the_cpu(which):
 
 
 for letter, name in (("d", "debug_registers"), ("g", "the_other_gs"), ("8", "the_task_priority"), ("2", "cr2"),
-                     ("4", "cr4"), ("x", "xcr0"), ("m", "model_specific_registers")):
+                     ("4", "cr4"), ("x", "xcr0"), ("m", "model_specific_registers"),
+                     ("v", "registers_of_the_hypervisor")):
     def each(letter=letter):
         state_of_the_cpu(letter.encode())
-    each.__name__ = f"{name} are as new" if name.endswith("s") else f"{name} is as new"
+    each.__name__ = f"{name}_of_the_cpu_as_new"
     test(each)
 
 
@@ -298,6 +322,16 @@ def page_tables_that_were_changed_and_changed_back_lead_nowhere():
 @test
 def page_tables_in_other_pages_lead_nowhere():
     after(b"T", True)
+
+
+@test
+def page_tables_under_another_table_lead_nowhere():
+    after(b"D", True)
+
+
+@test
+def a_trap_on_its_way_does_not_arrive():
+    after(b"F", True)
 
 
 @test

@@ -116,9 +116,9 @@ static uint64_t *entry_of(uint64_t va)
 static struct {
     uint64_t general[16];
     uint8_t fpu[4096] __attribute__((aligned(64)));
-} seen;
+} seen __attribute__((used));
 
-static uint8_t input[4096];
+static uint8_t input[4096] __attribute__((used));
 
 __attribute__((noinline)) static long first_read(void)
 {
@@ -161,7 +161,7 @@ static void show_registers(void)
 
 /* --- what is left behind --- */
 
-static uint64_t secret[SECRET / 8];
+static uint64_t secret[SECRET / 8] __attribute__((used));
 
 static void fill(void *to, size_t size)
 {
@@ -216,6 +216,10 @@ static void leave_everywhere(void)
         if (empty && at % (8 * VM_PAGE) == 0)
             fill((void *)page, SECRET);
     }
+    /* a tick must not come when there is no kernel any more: there is one still to be taken */
+    const volatile struct vm_kernel *kernel = (void *)(VM_PHYS_VA + VM_KERNEL_GPA);
+    ((volatile struct vm_tick_frame *)(VM_PHYS_VA + kernel->tick_frame - VM_KERNEL_VA))->pending =
+        1;
     fill((void *)(VM_PHYS_VA + VM_BOOT_GPA + 2048), 1024);
     fill((void *)(VM_PHYS_VA + VM_PVM_GPA + 1024), 1024);
     fill((void *)(VM_PHYS_VA + VM_RINGS_GPA), 4 * VM_RING_BYTES);
@@ -249,7 +253,8 @@ static void look_everywhere(const uint8_t *inverted)
     for (unsigned int i = 0; i < 8; i++)
         word |= (uint64_t)(inverted[i]) << (8 * i);
     for (uint64_t at = 0; at < BOOT->ram_bytes; at += 8) {
-        if (*(volatile uint64_t *)(VM_PHYS_VA + at) == ~word)
+        /* its complement alone may be in a register: a tick puts those into memory */
+        if ((*(volatile uint64_t *)(VM_PHYS_VA + at) ^ word) == UINT64_MAX)
             found++;
     }
     put_number(found);
@@ -268,6 +273,33 @@ static void remap_and_back(void)
     flush();
     *(volatile uint8_t *)probe = 66; /* lands in the other page */
     *entry = before;
+}
+
+/* A table of its own in the place of the one above that address; the same. */
+static void table_and_back(void)
+{
+    uint64_t at = VM_TABLES_GPA, page = FREE_PAGE + 0x30000;
+    for (unsigned int level = 3; level > 1; level--)
+        at = table(at)[(uint64_t)probe >> (12 + 9 * level) & 511];
+    uint64_t *entry = &table(at)[(uint64_t)probe >> 21 & 511], before = *entry;
+    for (unsigned int i = 0; i < 512; i++)
+        table(page)[i] = table(before)[i];
+    table(page)[(uint64_t)probe >> 12 & 511] = (FREE_PAGE & ADDRESS) | P_W_U_AD;
+    *entry = page | P_W_U_AD;
+    flush();
+    *(volatile uint8_t *)probe = 66;
+    *entry = before;
+}
+
+/* The end of the machine with a trap on its way. */
+static void end_with_trap(void)
+{
+    SHARED->exit_value = 0;
+    SHARED->exit_kind = VM_EXIT_STATUS;
+    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; outl %0, %1; nop"
+                     :
+                     : "a"((uint32_t)VM_BELL_EXIT), "Nd"((uint16_t)VM_PORT)
+                     : "memory");
 }
 
 /* The same, left so. */
@@ -353,12 +385,12 @@ static uint64_t hidden(bool set, uint8_t which)
         __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
         return low;
     }
-    default: /* a model-specific register: SYSENTER_EIP */
+    default: /* a model-specific register: SYSENTER_EIP, or what makes execution direct */
     {
-        uint32_t low = (uint32_t)value, high = 0;
+        uint32_t low = (uint32_t)value, high = 0, index = which == 'm' ? 0x176 : 0x4b564d10;
         if (set)
-            __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(0x176));
-        __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x176));
+            __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(index));
+        __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
         return low;
     }
     }
@@ -414,7 +446,7 @@ __attribute__((used)) static void begin(const uint64_t *stack)
     long size = first_read();
     if (size < 1)
         call(231, 1, 0, 0);
-    for (unsigned int i = 0; i < SECRET; i++)
+    for (unsigned int i = 0; i < SECRET && input[0] != 'L'; i++)
         ((uint8_t *)secret)[i] = (uint8_t)~input[2 + i];
     switch (input[0]) {
     case 'P':
@@ -427,8 +459,6 @@ __attribute__((used)) static void begin(const uint64_t *stack)
         leave_in_registers();
         break;
     case 'L':
-        for (unsigned int i = 0; i < SECRET / 8; i++)
-            secret[i] = 0;
         look_everywhere(input + 2);
         leave();
     case 'r':
@@ -439,6 +469,12 @@ __attribute__((used)) static void begin(const uint64_t *stack)
         leave();
     case 'B':
         remap_and_back();
+        leave_rudely();
+    case 'D':
+        table_and_back();
+        leave_rudely();
+    case 'F':
+        end_with_trap();
         leave_rudely();
     case 'M':
         remap();

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays a sandbox's first process to a warm skerry-vmm (include/skerry/abi/warm.h), for tests and benchmarks."""
+import atexit
 import fcntl
 import os
+import signal
 import socket
 import struct
 import time
@@ -12,6 +14,16 @@ WARM_FD, SNAPSHOT_FD, SEALS = 3, 4, 0xf
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 STAGES = ("mapped", "entered", "program", "first_byte", "end")
 LIMIT_S = 120
+
+
+running = set()
+
+
+@atexit.register
+def end_all():
+    """Whose guests would run on after a failed test."""
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
 
 
 class Done:
@@ -33,6 +45,7 @@ class Monitor:
         environment = {"PATH": "/usr/bin:/bin", **(env or {}), "SKERRY_WARM": role}
         fds = [theirs.fileno()] + ([snapshot] if snapshot is not None else [])
         self.process = self._spawn([vmm, *args], environment, fds, stderr)
+        running.add(self.process)
         theirs.close()
 
     @staticmethod
@@ -93,6 +106,7 @@ class Monitor:
         return self.wait()
 
     def wait(self):
+        running.discard(self.process)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
 

@@ -44,8 +44,10 @@ enum vm_doorbell {
     VM_BELL_WAIT = 2,     /* nothing to run: wake me at wait_until, or when stdin moves */
     VM_BELL_EXIT = 3,     /* exit_kind and exit_value are valid */
     VM_BELL_STDIN = 4,    /* stdin ring is empty: fill it if there is something, do not block */
-    VM_BELL_SNAPSHOT = 5, /* all state is in memory: rings once, in a machine that was asked to;
-                             what is made of it goes on behind this doorbell */
+    VM_BELL_SNAPSHOT = 5, /* all state is in memory: in a machine that was asked to, once; what is
+                             made of it goes on behind this doorbell */
+    VM_BELL_POOLED = 6, /* the program is loaded, all is there but its strings: the same; they come
+                           now */
 };
 
 enum vm_flags {
@@ -53,6 +55,7 @@ enum vm_flags {
     VM_FLAG_PROBE = 1u << 2,    /* no program: ring the doorbell VM_PROBE_BELLS times and end */
     VM_FLAG_TRACE = 1u << 1,    /* write a line for each system call into the trace ring */
     VM_FLAG_SNAPSHOT = 1u << 3, /* ring VM_BELL_SNAPSHOT before the first read of stdin */
+    VM_FLAG_POOL = 1u << 4,     /* ring VM_BELL_POOLED before the program gets its strings */
 };
 
 #define VM_PROBE_BELLS 64u

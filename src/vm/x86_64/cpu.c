@@ -203,12 +203,18 @@ uint64_t cpu_tsc(const struct cpu *cpu)
 int cpu_tick(struct cpu *cpu, struct guest_memory *memory, const struct kernel *kernel)
 {
     struct kvm_regs regs;
+    struct kvm_vcpu_events events;
     struct vm_tick_frame frame;
     gpa_t at = GPA(kernel->entry.tick_frame - VM_KERNEL_VA);
     if (ioctl(cpu->fd, KVM_GET_REGS, &regs) < 0)
         return -errno;
     if (regs.rip >= VM_PROGRAM_HI || guest_read(memory, at, &frame, sizeof(frame)) < 0 ||
         frame.pending != 0)
+        return 0;
+    /* an exception of the program that is on its way would be taken for one of the kernel's */
+    if (ioctl(cpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+        return -errno;
+    if (events.exception.injected != 0 || events.exception.pending != 0)
         return 0;
     frame = (struct vm_tick_frame){regs.rip, regs.rflags, regs.rsp, 1};
     guest_write(memory, at, &frame, sizeof(frame));

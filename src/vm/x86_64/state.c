@@ -45,7 +45,7 @@ int cpu_state_save(const struct cpu *cpu, const struct kernel *kernel, struct cp
     memset(out, 0, sizeof(*out));
     fill_msrs(cpu, kernel, out);
     if (ioctl(cpu->fd, KVM_GET_SREGS, &out->sregs) < 0 ||
-        ioctl(cpu->fd, KVM_GET_XSAVE, &out->xsave) < 0 ||
+        ioctl(cpu->fd, KVM_GET_XSAVE, out->xsave) < 0 ||
         ioctl(cpu->fd, KVM_GET_XCRS, &out->xcrs) < 0 ||
         ioctl(cpu->fd, KVM_GET_DEBUGREGS, &out->debug) < 0 ||
         ioctl(cpu->fd, KVM_GET_VCPU_EVENTS, &out->events) < 0)
@@ -70,7 +70,7 @@ int cpu_state_load(const struct cpu *cpu, struct kvm_run *run, const struct cpu_
     if (ioctl(cpu->fd, KVM_SET_SREGS, &other) < 0 ||
         ioctl(cpu->fd, KVM_SET_SREGS, &state->sregs) < 0 ||
         ioctl(cpu->fd, KVM_SET_XCRS, &state->xcrs) < 0 ||
-        ioctl(cpu->fd, KVM_SET_XSAVE, &state->xsave) < 0 ||
+        ioctl(cpu->fd, KVM_SET_XSAVE, state->xsave) < 0 ||
         ioctl(cpu->fd, KVM_SET_DEBUGREGS, &state->debug) < 0 ||
         ioctl(cpu->fd, KVM_SET_VCPU_EVENTS, &state->events) < 0 ||
         ioctl(cpu->fd, KVM_SET_MSRS, &state->msrs) != (int)state->msrs.count ||

@@ -14,7 +14,7 @@
 
 struct cpu_state {
     struct kvm_sregs sregs;
-    struct kvm_xsave xsave;
+    uint32_t xsave[1024]; /* struct kvm_xsave without its open end */
     struct kvm_xcrs xcrs;
     struct kvm_debugregs debug;
     struct kvm_vcpu_events events;
