@@ -61,7 +61,7 @@ static long change_owner(struct inode *inode, uint32_t uid, uint32_t gid)
     inode->uid = uid == UINT32_MAX ? inode->uid : uid;
     inode->gid = gid == UINT32_MAX ? inode->gid : gid;
     if (S_IS(inode->mode, S_IFREG) && (uid & gid) != UINT32_MAX)
-        inode->mode &= ~06000u;
+        inode_drop_setid(inode);
     inode->ctime = instant_now();
     return 0;
 }

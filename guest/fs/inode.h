@@ -87,6 +87,13 @@ void inode_touch(struct inode *inode);
 /** inode_now(): the time of the clock that files are stamped with. */
 struct instant instant_now(void);
 
+/** inode_drop_setid(): a new owner or new content: it gives nobody's rights any more. Without x for
+ * the group the group's bit means something else, and stays. */
+static inline void inode_drop_setid(struct inode *inode)
+{
+    inode->mode &= ~(inode->mode & 010 ? 06000U : 04000U);
+}
+
 /** inode_count(): one more name of an inode in memory: 0, or -ENOSPC when there are as many as the
  * limit of files allows. inode_uncount(): one less. */
 int inode_count(struct inode *inode);

@@ -8,6 +8,7 @@
 #include "../mm/heap.h"
 #include "../mm/space.h"
 #include "file.h"
+#include "open.h"
 
 struct walk {
     struct dentry *at;  /* a reference */
@@ -83,6 +84,8 @@ static int step(struct walk *walk, const char *name, size_t len, bool follow_lin
 {
     if (!S_IS(walk->at->inode->mode, S_IFDIR))
         return -ENOTDIR;
+    if (!open_may(walk->at->inode, 1)) /* to pass through, also to itself: link_path_walk() */
+        return -EACCES;
     if (len == 1 && name[0] == '.')
         return 0;
     if (len == 2 && name[0] == '.' && name[1] == '.')

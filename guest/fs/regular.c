@@ -133,7 +133,7 @@ static long regular_write(struct file *file, const void *from, size_t len, uint6
     if (file->flags & O_APPEND)
         *pos = inode->size;
     if (*pos > SIZE_MAX_FILE - len)
-        return -EFBIG;
+        return -EINVAL; /* rw_verify_area() */
     if (*pos + len > inode->size && inode->seals & F_SEAL_GROW)
         return -EPERM;
     size_t done = 0;
@@ -152,6 +152,8 @@ static long regular_write(struct file *file, const void *from, size_t len, uint6
         return no_space(rc);
     *pos += done;
     inode->size = max_u64(inode->size, *pos);
+    if (done && process.uid)
+        inode_drop_setid(inode);
     if (done)
         inode_touch(inode);
     return (long)done;

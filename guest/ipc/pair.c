@@ -69,10 +69,10 @@ struct message *message_next(struct file *file, unsigned flags, long *out_rc)
     for (;;) {
         if (!list_empty(&mine(file)->messages))
             return container_of(mine(file)->messages.next, struct message, link);
-        *out_rc = 0;
+        *out_rc = pair_of(file)->alone && pair_of(file)->kind == KIND_PACKETS ? -ENOTCONN : 0;
         bool over = mine(file)->no_read || (pair_of(file)->kind != KIND_DGRAM &&
                                             (!other(file)->open || other(file)->no_write));
-        if (over)
+        if (over || *out_rc < 0)
             return NULL;
         *out_rc = -EAGAIN;
         if (nonblock)

@@ -388,19 +388,29 @@ long sys_bind(const uint64_t a[6])
     return no_such(a);
 }
 
+/* No socket here has a name, so none listens: unix_listen(), unix_accept(). */
+static long not_listening(const uint64_t a[6])
+{
+    long rc;
+    struct file *file = socket_get(a[0], &rc);
+    if (!file)
+        return rc;
+    return pair_of(file)->kind == KIND_DGRAM ? -EOPNOTSUPP : -EINVAL;
+}
+
 long sys_listen(const uint64_t a[6])
 {
-    return no_such(a);
+    return not_listening(a);
 }
 
 long sys_accept(const uint64_t a[6])
 {
-    return no_such(a);
+    return not_listening(a);
 }
 
 long sys_accept4(const uint64_t a[6])
 {
-    return no_such(a);
+    return not_listening(a);
 }
 
 static long name_out(const uint64_t a[6], bool peer)

@@ -17,10 +17,22 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "control/spec_json.h"
+#include "control/tier.h"
 #include "image/store.h"
 
 #define READY_WAIT_NS (30 * NS_PER_SEC)
 #define POLL_NS       ((long)(20 * NS_PER_MS))
+
+/* A machine that shows no directory has nothing but what the image holds. */
+static int check_exec(const struct settings *settings, const struct function_spec *spec,
+                      struct err *err)
+{
+    const struct tier_ops *tier = tier_find(spec->tier);
+    char real[PATH_MAX];
+    if (tier == NULL || !tier->needs_disk || realpath(settings->exec, real) == NULL)
+        return 0; /* what is not there is told by who opens it */
+    return program_stands_alone(real, err);
+}
 
 /* --exec: the program and its libraries become an image of the daemon's store, named after the
  * function. */
@@ -31,7 +43,9 @@ static int make_image(const struct settings *settings, const char *state,
     static struct image_meta meta;
     struct image_store *store = NULL;
     admin_exec_ref(spec->tenant, spec->name, wanted, sizeof(wanted));
-    int result = image_store_open(state, 1, &store, err);
+    int result = check_exec(settings, spec, err);
+    if (result == 0)
+        result = image_store_open(state, 1, &store, err);
     if (result == 0)
         result = image_store_add_exec(store, settings->exec, wanted, spec->image, err);
     if (result == 0)

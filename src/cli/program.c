@@ -41,6 +41,29 @@ int program_find(const char *program, char real[PATH_MAX], struct err *err)
     return err_set(err, ENOENT, "find the program %s in %s:", program, SEARCH_PATH);
 }
 
+int program_stands_alone(const char *real, struct err *err)
+{
+    static const struct {
+        const char *name, *modules; /* of what begins with name: where its modules are */
+    } needy[] = {
+        {"perl", "/usr/share/perl"},
+        {"pypy", "/usr/lib/pypy"},
+        {"python", "/usr/lib/python3"},
+        {"ruby", "/usr/lib/ruby"},
+    };
+    const char *name = strrchr(real, '/');
+    name = name != NULL ? name + 1 : real;
+    for (size_t i = 0; i < sizeof(needy) / sizeof(needy[0]); i++) {
+        if (strncmp(name, needy[i].name, strlen(needy[i].name)) == 0)
+            return err_set(err, ENOEXEC,
+                           "%.200s needs its modules (%s and more), but a virtual machine made of "
+                           "a program has only that and the libraries it links: give --image REF, "
+                           "or to skerry run --rootfs DIR, with the interpreter and its modules",
+                           real, needy[i].modules);
+    }
+    return 0;
+}
+
 /* True for paths that the machine's /usr shows in the sandbox. */
 static bool below_usr(const char *path)
 {

@@ -109,6 +109,8 @@ static int source_closure(struct source *source, struct err *err)
     char program[PATH_MAX], ref[IMAGE_REF_MAX];
     struct image_store *store = NULL;
     int result = judge_program(source, program_find(source->settings->operands[0], program, err));
+    if (result == 0 && source->tier->needs_disk) /* elsewhere --bind may show the modules */
+        result = judge_program(source, program_stands_alone(program, err));
     if (result == 0)
         result = make_temp_store(source, err);
     if (result == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Zygotes: each function has one that serves, and while it is changed or was lost one that is being
- * built. At most builds_max are built at a time, the others wait in a queue.
+ * built. At most builds_max are built at a time, the others wait in a queue. One whose disk is
+ * still to be made stands in none: it is queued again when the disk is there (disks.c).
  *
  *   queued --begin--> building --READY--> live --replaced, removed--> retired --> closed
  *                        |                  |
@@ -22,7 +23,6 @@
 #include "control/function_plan.h"
 #include "control/supervisor_core.h"
 #include "control/tier.h"
-#include "image/disk.h"
 
 void life_want_build(struct supervisor *s, struct entry *entry)
 {
@@ -30,6 +30,7 @@ void life_want_build(struct supervisor *s, struct entry *entry)
     if (entry->waits || entry->building != NULL || s->draining)
         return;
     entry->waits = true;
+    entry->disk = 0;
     if (!entry->in_builds)
         queue_push(&s->builds, entry->index);
     entry->in_builds = true;
@@ -66,12 +67,15 @@ static int find_image(struct supervisor *s, const struct function_spec *spec,
     }
 }
 
-/* The plan of a spec, and the descriptor that holds its image (-1: it has none). */
-static int make_plan(struct supervisor *s, const struct function_spec *spec,
+/*
+ * The plan of a spec, and the descriptor that holds its image (-1: it has none). 1; 0: its disk has
+ * to be made before; -errno.
+ */
+static int make_plan(struct supervisor *s, struct entry *entry, const struct function_spec *spec,
                      struct jail_plan *out_plan, int *out_image, struct err *err)
 {
     static struct image_meta meta;
-    static char rootfs[4096], monitor[4096], disk[4200];
+    static char rootfs[4096], monitor[4096], disk[IMAGE_DISK_PATH_MAX];
     struct function_place place = {.rootless = s->rootless, .ahead = 1};
     uint32_t tenant;
     int rc = registry_tenant(s->registry, spec->tenant, &tenant, err);
@@ -93,16 +97,17 @@ static int make_plan(struct supervisor *s, const struct function_spec *spec,
     if (tier != NULL && tier->needs_disk) {
         rc = jail_program_path("skerry-vmm", "vm", monitor, sizeof(monitor), err);
         if (rc == 0)
-            rc = image_disk_of(rootfs, disk, sizeof(disk), err);
-        if (rc < 0)
+            rc = disk_want(s, entry, rootfs, &image, disk, sizeof(disk), err);
+        if (rc <= 0)
             return rc;
         place.monitor = monitor;
         place.disk = disk;
     }
     rc = plan_of_function(spec, &place, out_plan, err);
-    if (rc == 0)
-        *out_image = fd_steal(&image);
-    return rc;
+    if (rc < 0)
+        return rc;
+    *out_image = fd_steal(&image);
+    return 1;
 }
 
 static int begin_life(struct supervisor *s, struct entry *entry, const struct function_spec *spec,
@@ -110,8 +115,8 @@ static int begin_life(struct supervisor *s, struct entry *entry, const struct fu
 {
     static struct jail_plan plan;
     fd_owner image = -1;
-    int rc = make_plan(s, spec, &plan, &image, err);
-    if (rc < 0)
+    int rc = make_plan(s, entry, spec, &plan, &image, err);
+    if (rc <= 0)
         return rc;
     struct life *life = calloc(1, sizeof(*life));
     if (life == NULL)
@@ -137,7 +142,7 @@ static int begin_life(struct supervisor *s, struct entry *entry, const struct fu
     return 0;
 }
 
-static void build_failed(struct supervisor *s, struct entry *entry, const struct err *why)
+void life_failed(struct supervisor *s, struct entry *entry, const struct err *why)
 {
     if (entry->change != NULL) {
         deploy_failed(s, entry, why);
@@ -165,7 +170,7 @@ static void begin_build(struct supervisor *s, struct entry *entry)
     if (rc == 0)
         rc = begin_life(s, entry, spec, &err);
     if (rc < 0)
-        build_failed(s, entry, &err);
+        life_failed(s, entry, &err);
 }
 
 /* The next entry to be built, out of its queue; NULL: none. */
@@ -349,7 +354,7 @@ static void life_lost(struct supervisor *s, struct life *life, const struct err 
     s->building_count--;
     entry->building = NULL;
     life_close(s, life);
-    build_failed(s, entry, &copy);
+    life_failed(s, entry, &copy);
 }
 
 void life_event(struct supervisor *s, struct life *life)

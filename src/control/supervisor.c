@@ -341,6 +341,9 @@ static void dispatch(struct supervisor *s, struct source *source, uint32_t event
     case SOURCE_LIFE:
         life_event(s, (struct life *)source);
         break;
+    case SOURCE_DISK:
+        disk_event(s, (struct disk_job *)source);
+        break;
     }
 }
 
@@ -377,6 +380,7 @@ static void end(struct supervisor *s)
 {
     child_kill(&s->gateway.child);
     child_kill(&s->api.child);
+    disks_end(s);
     lives_end(s);
     functions_free(s);
     jail_host_close(s->host);

@@ -6,6 +6,7 @@
  *   functions.c    the table of functions
  *   lives.c        zygotes: built, ready, gone, built again, retired
  *   memory.c       what sandboxes need
+ *   disks.c        what some of them wait for before they are built
  *   deploy.c       what the API process asks for
  *   gateway_side.c the gateway process and what it is told
  *   api_side.c     the API process and what it is told
@@ -30,6 +31,7 @@
 #include "control/registry.h"
 #include "control/state_dir.h"
 #include "gateway/link.h"
+#include "image/disk.h"
 #include "image/store.h"
 #include "jail/template.h"
 
@@ -47,6 +49,7 @@ enum source_kind {
     SOURCE_API_LINK,
     SOURCE_API_EXIT,
     SOURCE_LIFE,
+    SOURCE_DISK,
 };
 
 struct source { /* what an event of epoll belongs to */
@@ -67,6 +70,16 @@ struct life { /* one zygote of a function */
     uint64_t retire_ns;                 /* retired: closed then at the latest */
     struct life *next;                  /* retired ones of an entry */
 };
+
+struct disk_job { /* a disk that is being made */
+    struct source source;
+    struct image_disk making;
+    int image; /* holds the root file system that is read */
+    uint64_t serial;
+    struct disk_job *next;
+};
+
+#define DISK_ANY UINT64_MAX /* any serial: there are too many at a time now */
 
 struct change { /* a deploy in progress */
     uint64_t request_id;
@@ -107,6 +120,7 @@ struct entry {      /* one function */
     struct life *retired;                /* finish what runs */
     struct change *change;               /* what `building` is for; NULL: the stored revision */
     bool waits;                          /* to be built */
+    uint64_t disk;                       /* serial of the disk it waits for; 0: none */
     bool in_builds, in_urgent;           /* stands in these queues */
     uint64_t again_ns;                   /* when to build again after a failure; 0: no */
     unsigned int failures;               /* in a row */
@@ -155,6 +169,7 @@ struct supervisor {
     uint64_t last_generation, last_serial;
     struct index_queue builds; /* functions whose zygote is to be built ... */
     struct index_queue urgent; /* ... and before them those that somebody asked for */
+    struct disk_job *disks;    /* being made */
     uint32_t building_count;
     unsigned int change_count;
 
@@ -195,6 +210,9 @@ void life_want_build(struct supervisor *s, struct entry *entry);
 /* Somebody waits for the function: if it waits to be built, it is next. */
 void life_hurry(struct supervisor *s, struct entry *entry);
 void lives_build_some(struct supervisor *s);
+/* The entry cannot be built: its change is answered, or it is tried again later. It may be gone
+ * afterwards. */
+void life_failed(struct supervisor *s, struct entry *entry, const struct err *why);
 void life_event(struct supervisor *s, struct life *life);
 /* It finishes what runs and is closed then. */
 void life_retire(struct supervisor *s, struct entry *entry, struct life *life);
@@ -207,6 +225,17 @@ void lives_close(struct supervisor *s, struct entry *entry);
 void lives_due(struct supervisor *s);
 /* Kills all zygotes at once, then closes them one by one. */
 void lives_end(struct supervisor *s);
+
+/* disks.c */
+/*
+ * The disk of a root file system that *image holds. 1: out (room bytes) is its path. 0: it is being
+ * made, *image may have been taken, and the entry is built when it is there, or fails. -errno.
+ */
+int disk_want(struct supervisor *s, struct entry *entry, const char *rootfs, int *image, char *out,
+              size_t room, struct err *err);
+void disk_event(struct supervisor *s, struct disk_job *job);
+/* None is made any more. */
+void disks_end(struct supervisor *s);
 
 /* deploy.c */
 void deploy_request(struct supervisor *s, const struct ctl_message *message);

@@ -28,8 +28,7 @@
 #include "base/fd.h"
 #include "image/store_dirs.h"
 
-#define PATH_ROOM 4200
-#define READER    65534u /* nobody */
+#define READER 65534u /* nobody */
 
 enum { MKFS_MISSING = 120, MKFS_FAILED }; /* exit statuses of ours */
 
@@ -122,53 +121,92 @@ static int mkfs_main(const char *rootfs, const char *temp, pid_t parent)
     return errno == ENOENT ? MKFS_MISSING : MKFS_FAILED;
 }
 
-static int run_mkfs(const char *rootfs, const char *temp, struct err *err)
+int image_disk_begin(const char *rootfs, const char *disk, struct image_disk *out, struct err *err)
 {
-    int status = 0;
+    struct image_disk making = {.pid = -1, .ended = -1};
+    if (snprintf(making.temp, sizeof(making.temp), "%s.XXXXXX", disk) >= (int)sizeof(making.temp))
+        return err_set(err, ENAMETOOLONG, "the path of the disk '%.200s' is too long", disk);
+    snprintf(making.disk, sizeof(making.disk), "%s", disk);
+    fd_owner fd = mkostemp(making.temp, O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, errno, "make a file like %.300s:", making.temp);
     pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(mkfs_main(rootfs, temp, parent));
-    if (pid < 0)
-        return err_set(err, errno, "start mkfs.erofs:");
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            return err_set(err, errno, "wait for mkfs.erofs:");
-    }
+    int result = 0;
+    if (geteuid() == 0 && fchown(fd, READER, READER) < 0)
+        result = err_set(err, errno, "give %.300s to who writes it:", making.temp);
+    if (result == 0 && (making.pid = fork()) == 0)
+        _exit(mkfs_main(rootfs, making.temp, parent));
+    if (result == 0 && making.pid < 0)
+        result = err_set(err, errno, "start mkfs.erofs:");
+    if (result == 0 && (making.ended = (int)syscall(SYS_pidfd_open, making.pid, 0)) < 0)
+        result = err_set(err, errno, "watch mkfs.erofs:");
+    if (result < 0)
+        image_disk_cancel(&making);
+    else
+        *out = making;
+    return result;
+}
+
+static int judge_end(const struct image_disk *making, int status, struct err *err)
+{
     if (WIFEXITED(status) && WEXITSTATUS(status) == MKFS_MISSING)
         return err_set(err, ENOENT,
                        "run mkfs.erofs, which makes the disk of a virtual machine (Debian: apt-get "
                        "install erofs-utils):");
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(err, EIO, "mkfs.erofs could not make a disk of %.300s", rootfs);
+        return err_set(err, EIO, "mkfs.erofs could not make the disk %.300s", making->disk);
     return 0;
+}
+
+/* What nobody wrote, now root's and not to be written any more, gets its name. */
+static int store_disk(const struct image_disk *making, struct err *err)
+{
+    fd_owner fd = open(making->temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || (geteuid() == 0 && fchown(fd, 0, 0) < 0) || fchmod(fd, 0444) < 0 ||
+        rename(making->temp, making->disk) < 0)
+        return err_set(err, errno, "store the disk %.300s:", making->disk);
+    return 0;
+}
+
+int image_disk_end(struct image_disk *making, struct err *err)
+{
+    int status = 0, result = 0;
+    while (result == 0 && waitpid(making->pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            result = err_set(err, errno, "wait for mkfs.erofs:");
+    }
+    making->pid = -1;
+    if (result == 0)
+        result = judge_end(making, status, err);
+    if (result == 0)
+        result = store_disk(making, err);
+    if (result < 0)
+        unlink(making->temp);
+    fd_close(&making->ended);
+    return result;
+}
+
+void image_disk_cancel(struct image_disk *making)
+{
+    if (making->pid > 0) {
+        kill(making->pid, SIGKILL);
+        waitpid(making->pid, NULL, 0);
+    }
+    making->pid = -1;
+    unlink(making->temp);
+    fd_close(&making->ended);
 }
 
 int image_disk_make(const char *rootfs, const char *disk, struct err *err)
 {
-    char temp[PATH_ROOM];
-    if (snprintf(temp, sizeof(temp), "%s.XXXXXX", disk) >= (int)sizeof(temp))
-        return err_set(err, ENAMETOOLONG, "the path of the disk '%.200s' is too long", disk);
-    fd_owner fd = mkstemp(temp);
-    if (fd < 0)
-        return err_set(err, errno, "make a file like %.300s:", temp);
-    bool root = geteuid() == 0;
-    int result = 0;
-    if (root && fchown(fd, READER, READER) < 0)
-        result = err_set(err, errno, "give %.300s to who writes it:", temp);
-    if (result == 0)
-        result = run_mkfs(rootfs, temp, err);
-    if (result == 0 &&
-        ((root && fchown(fd, 0, 0) < 0) || fchmod(fd, 0444) < 0 || rename(temp, disk) < 0))
-        result = err_set(err, errno, "store the disk %.300s:", disk);
-    if (result < 0)
-        unlink(temp);
-    return result;
+    struct image_disk making;
+    int result = image_disk_begin(rootfs, disk, &making, err);
+    return result < 0 ? result : image_disk_end(&making, err);
 }
 
-int image_disk_of(const char *rootfs, char *out, size_t room, struct err *err)
+int image_disk_find(const char *rootfs, char *out, size_t room, struct err *err)
 {
-    char path[PATH_ROOM];
+    char path[IMAGE_DISK_PATH_MAX];
     struct stat status;
     snprintf(path, sizeof(path), "%s", rootfs);
     char *hex = strrchr(path, '/');
@@ -185,5 +223,13 @@ int image_disk_of(const char *rootfs, char *out, size_t room, struct err *err)
     used = snprintf(out, room, "%s/" STORE_DISKS "/%s", path, hex);
     if (used < 0 || (size_t)used >= room)
         return err_set(err, ENAMETOOLONG, "the path of the disk of %.200s is too long", rootfs);
-    return stat(out, &status) == 0 ? 0 : image_disk_make(rootfs, out, err);
+    return stat(out, &status) == 0;
+}
+
+int image_disk_of(const char *rootfs, char *out, size_t room, struct err *err)
+{
+    int found = image_disk_find(rootfs, out, room, err);
+    if (found < 0)
+        return found;
+    return found ? 0 : image_disk_make(rootfs, out, err);
 }

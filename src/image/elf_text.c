@@ -55,13 +55,13 @@ int elf_refuse(const struct elf_info *info, const char *path, struct err *err)
         return 0;
     case ELF_SCRIPT:
         return err_set(err, ENOEXEC,
-                       "%.200s is a script, its interpreter would be missing: give --host-usr to "
-                       "run it with this machine's, or an image that has one",
+                       "%.200s is a script, its interpreter would be missing: give an image that "
+                       "has one or, in the jail tier, --host-usr to run it with this machine's",
                        path);
     case ELF_FOREIGN:
         return err_set(err, ENOEXEC,
-                       "%.200s is not an ELF program: give a compiled Linux program, or --host-usr "
-                       "for a script",
+                       "%.200s is not an ELF program: give a compiled Linux program or, for a "
+                       "script, an image with its interpreter or --host-usr in the jail tier",
                        path);
     case ELF_WRONG_CLASS:
         return err_set(err, ENOEXEC,

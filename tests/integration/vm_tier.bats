@@ -103,7 +103,8 @@ vm() { # [options] PROGRAM [ARG...]
 
 @test "what makes a disk has no rights but to read the image" {
     [ -x /usr/bin/mkfs.erofs ] && [ -d /usr/games ] || skip "no mkfs.erofs, or no place for its copy"
-    mkdir -p root && cp /bin/busybox root/
+    cd "$BATS_TEST_TMPDIR"
+    mkdir root && cp /bin/busybox root/
     cat >fake <<'END'
 #!/bin/sh
 # in place of mkfs.erofs: goes on as that only if nothing can be had
@@ -120,4 +121,92 @@ END
         mount --bind fake /usr/bin/mkfs.erofs && exec "$1" run --tier vm --rootfs root /busybox echo made' sh "$BUILD/src/cli/skerry"
     [ "$status" = 0 ]
     [[ $output = *made ]]
+}
+
+@test "an interpreter without its modules is refused with what to do, a script too" {
+    cd "$BATS_TEST_TMPDIR"
+    local program
+    for program in python3 perl; do
+        run -126 --separate-stderr "$skerry" run --tier vm "$program" -e 'print(1)' </dev/null
+        [ "$output" = "" ]
+        [[ $stderr == "skerry: "*"needs its modules"*"--image REF"*"--rootfs DIR"* ]]
+    done
+    vm lua -e 'print(1)' </dev/null
+    [ "$output" = 1 ]
+    printf '#!/bin/sh\necho no\n' >script && chmod 755 script
+    run -126 --separate-stderr "$skerry" run --tier vm ./script </dev/null
+    [[ $stderr == "skerry: "*"is a script, its interpreter would be missing: give an image that has one"* ]]
+    daemon_start
+    run -1 --separate-stderr "$skerry" deploy --state "$STATE" snake --tier vm --exec /usr/bin/python3 -- -c 'print(1)'
+    [[ $stderr == "skerry: "*"needs its modules"*"--image REF"* ]]
+    run -1 --separate-stderr "$skerry" deploy --state "$STATE" shell --tier vm --exec ./script
+    [[ $stderr == *"is a script"* ]]
+    api GET /system/functions
+    [ "$output" = "[]" ]
+    daemon_stop
+}
+
+@test "while a disk is made other functions are deployed and served" {
+    [ -x /usr/bin/mkfs.erofs ] && [ -d /usr/games ] || skip "no mkfs.erofs, or no place for its copy"
+    cd "$BATS_TEST_TMPDIR"
+    cat >fake <<'END'
+#!/bin/sh
+# in place of mkfs.erofs: goes on as that when the gate of its image, if it has one, is opened
+for name in jq busybox; do
+    [ ! -e "$7/usr/bin/$name" ] || read -r go <"/usr/games/$name"
+done
+exec /usr/games/mkfs.erofs "$@"
+END
+    cat >inside <<'END'
+#!/bin/sh -e
+mount -t tmpfs none /usr/games && cp /usr/bin/mkfs.erofs /usr/games/
+mkfifo -m 666 /usr/games/jq /usr/games/busybox
+mount --bind fake /usr/bin/mkfs.erofs
+exec "$@"
+END
+    chmod 755 fake inside
+    echo 'builds_max: 1' >config
+    DAEMON_WRAPPER="unshare -m $PWD/inside" daemon_start --config config
+    local games=/proc/$DAEMON/root/usr/games slow second third
+    "$skerry" deploy --state "$STATE" slow --tier vm --exec /usr/bin/jq -- -c .a >slow.out 2>&1 3>&- &
+    slow=$!
+    exec 8>"$games/jq" # it is opened when mkfs.erofs waits there
+    "$skerry" deploy --state "$STATE" other --host-usr -- echo served
+    call other
+    [ "$output" = served ]
+    "$skerry" deploy --state "$STATE" second --tier vm --exec /usr/bin/busybox -- echo second >second.out 2>&1 3>&- 8>&- &
+    second=$!
+    exec 9>"$games/busybox"
+    # a third one, when two are made, waits for its turn
+    "$skerry" deploy --state "$STATE" third --tier vm --exec "$programs/hello" >third.out 2>&1 3>&- 8>&- 9>&- &
+    third=$!
+    call other
+    [ "$output" = served ]
+    kill -0 "$slow" "$second" "$third"
+    echo >&9
+    wait "$second"
+    wait "$third"
+    call second
+    [ "$output" = second ]
+    echo >&8
+    wait "$slow"
+    exec 8>&- 9>&-
+    call slow --data-binary '{"a": 1}'
+    [ "$output" = 1 ]
+    daemon_stop
+}
+
+@test "a disk that cannot be made fails the deploy with its reason; a daemon that ends leaves none half made" {
+    [ -x /usr/bin/mkfs.erofs ] || skip "no mkfs.erofs"
+    cd "$BATS_TEST_TMPDIR"
+    printf '#!/bin/sh\nexit 1\n' >fake
+    printf '#!/bin/sh -e\nmount --bind fake /usr/bin/mkfs.erofs\nexec "$@"\n' >inside
+    chmod 755 fake inside
+    DAEMON_WRAPPER="unshare -m $PWD/inside" daemon_start
+    run -1 "$skerry" deploy --state "$STATE" never --tier vm --exec "$(command -v jq)" -- -c .a
+    [[ $output == *"mkfs.erofs could not make the disk"* ]]
+    api GET /system/functions
+    [ "$output" = "[]" ]
+    daemon_stop
+    [ -z "$(ls "$STATE/images/disks")" ]
 }

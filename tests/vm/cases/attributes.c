@@ -4,6 +4,10 @@
 #include <sys/statfs.h>
 #include <sys/time.h>
 
+#include <grp.h>
+#include <sys/fsuid.h>
+#include <sys/resource.h>
+
 #include "case.h"
 
 static char buffer[4096];
@@ -202,4 +206,133 @@ CASE(seekdir_all)
     seekdir(dir, at);
     e = readdir(dir);
     OK(e && e->d_name[0] == first);
+}
+/* The cases user_* run as user 1000, on both sides. A file without a name asks the directory for
+ * the right to write. */
+CASE(user_tmpfile)
+{
+    mkdir("closed", 0500);
+    mkdir("open", 0700);
+    T(open("closed", O_TMPFILE | O_RDWR, 0600));
+    T(open("closed/file", O_CREAT | O_RDWR, 0600));
+    OK(open("open", O_TMPFILE | O_RDWR, 0600) >= 0);
+    T(open("open", O_TMPFILE | O_RDONLY, 0600));
+}
+CASE(user_open)
+{
+    case_file("unreadable", "m");
+    chmod("unreadable", 0300);
+    case_file("read", "a");
+    chmod("read", 0444);
+    mkdir("shut", 0700);
+    case_file("shut/in", "x");
+    chmod("shut", 0600);
+    T(open("unreadable", O_RDONLY));
+    OK(open("unreadable", O_WRONLY) >= 0);
+    OK(open("read", O_RDONLY) >= 0);
+    T(open("read", O_RDWR));
+    T(open("read", O_RDONLY | O_TRUNC));
+    T(truncate("read", 0));
+    T(open("shut/in", O_RDONLY));
+    OK(open("shut", O_RDONLY | O_DIRECTORY) >= 0);
+    T(chdir("shut"));
+    T(access("unreadable", R_OK));
+    T(access("unreadable", W_OK | X_OK));
+    T(access("read", R_OK));
+    T(access("read", X_OK));
+    T(chown("read", 0, 0));
+    T(chown("read", 1000, 1000));
+    T(unlink("read"));
+}
+CASE(user_directory)
+{
+    mkdir("d", 0700);
+    case_file("d/f", "x");
+    mkdir("d/sub", 0700);
+    chmod("d", 0500);
+    T(unlink("d/f"));
+    T(rename("d/f", "d/g"));
+    T(rename("d/f", "out"));
+    T(mkdir("d/new", 0700));
+    T(rmdir("d/sub"));
+    T(symlink("x", "d/link"));
+    T(link("d/f", "d/hard"));
+    T(link("d/f", "hard"));
+    T(mknod("d/fifo", S_IFIFO | 0600, 0));
+    OK(open("d/f", O_RDWR) >= 0);
+    chmod("d", 0300);
+    T(open("d", O_RDONLY));
+    T(unlink("d/f"));
+}
+CASE(user_setid_dropped)
+{
+    case_file("f", "x");
+    chmod("f", 06755);
+    int fd = open("f", O_WRONLY);
+    case_stat("f");
+    T(write(fd, "y", 1));
+    case_stat("f");
+    chmod("f", 02644);
+    T(write(fd, "y", 1));
+    case_stat("f");
+}
+CASE(chown_clears_setid)
+{
+    case_file("f", "x");
+    chmod("f", 06755);
+    T(chown("f", 5, 6));
+    case_stat("f");
+    chmod("f", 02644); /* without x for the group that bit means something else */
+    T(chown("f", 7, 8));
+    case_stat("f");
+}
+CASE(user_stdio_modes)
+{
+    T(fchmod(1, 0600));
+    T(fchown(1, 1000, 1000));
+    T(fchmod(0, 0600));
+}
+CASE(stdio_reopen)
+{
+    OK(open("/dev/stdout", O_WRONLY) >= 0 || errno == EACCES);
+    T(fcntl(1, F_GETFL) & O_ACCMODE);
+    T(fcntl(0, F_SETFL, O_NONBLOCK));
+    T(fcntl(99, F_GETFL));
+}
+CASE(user_ids)
+{
+    uid_t r, e, s;
+    T(getresuid(&r, &e, &s));
+    printf("%d %d %d\n", r, e, s);
+    T(setuid(0));
+    T(setgid(0));
+    T(seteuid(0));
+    T(setresuid(-1, -1, 0));
+    T(setresuid(1000, 1000, 1000));
+    T(setreuid(-1, -1));
+    T(setgroups(0, NULL));
+    T(setfsuid(-1));
+    T(sethostname("x", 1));
+    struct rlimit limit = {100, 100};
+    T(setrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_max = 200;
+    T(setrlimit(RLIMIT_NOFILE, &limit));
+}
+CASE(limits_lowered)
+{
+    struct rlimit limit = {8, 8};
+    T(setrlimit(RLIMIT_NOFILE, &limit));
+    int last = -1, fd;
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+        last = fd;
+    printf("%d %s\n", last, strerrorname_np(errno));
+    T(dup2(0, 8));
+    T(dup2(0, 7));
+    limit.rlim_cur = 9;
+    limit.rlim_max = 8;
+    T(setrlimit(RLIMIT_NOFILE, &limit));
+    T(setrlimit(99, &limit));
+    T(getrlimit(RLIMIT_NOFILE, &limit));
+    printf("%ld %ld\n", (long)limit.rlim_cur, (long)limit.rlim_max);
+    T(setrlimit(RLIMIT_NOFILE, (void *)8));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Opening, reading and writing files. */
+#include <stdint.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -493,4 +494,93 @@ CASE(fd_limit)
         n = fd;
     OK(errno == EMFILE);
     OK(n > 50);
+}
+CASE(write_at_limits)
+{
+    int fd = open("f", O_CREAT | O_RDWR, 0600);
+    T(pwrite(fd, "x", 1, -1));
+    T(pread(fd, "x", 1, -1));
+    T(lseek(fd, INT64_MAX, SEEK_SET));
+    T(write(fd, "x", 1));
+    T(lseek(fd, 1, SEEK_CUR));
+    T(ftruncate(fd, -1));
+    T(read(fd, (void *)8, 0));
+    T(pwrite(fd, (void *)8, 5, 0));
+    T(pwrite(fd, NULL, 0, 0));
+    case_stat("f");
+}
+CASE(vectors_errors)
+{
+    int fd = open("f", O_CREAT | O_RDWR, 0600);
+    struct iovec v[3] = {{"abc", 3}, {(void *)8, 4}, {"x", 1}};
+    T(writev(fd, v, 3));
+    T(writev(fd, v, -1));
+    T(writev(fd, (void *)8, 1));
+    v[1] = (struct iovec){"y", SIZE_MAX};
+    T(writev(fd, v, 2));
+    T(preadv(fd, v, 1, -1));
+    T(pwritev(fd, v, 1, 100));
+    T(pwritev2(fd, v, 1, -1, 0));
+    T(pwritev2(fd, v, 1, 0, 0x4000));
+    case_stat("f");
+}
+CASE(append_at)
+{
+    int fd = open("f", O_CREAT | O_RDWR | O_APPEND, 0600);
+    T(write(fd, "one", 3));
+    T(lseek(fd, 0, SEEK_SET));
+    T(write(fd, "two", 3));
+    T(lseek(fd, 0, SEEK_CUR));
+    T(pwrite(fd, "X", 1, 0)); /* Linux appends, pwrite(2) BUGS */
+    case_cat("f");
+    T(fcntl(fd, F_SETFL, 0));
+    T(pwrite(fd, "Y", 1, 0));
+    case_cat("f");
+}
+CASE(holes_read)
+{
+    int fd = open("f", O_CREAT | O_RDWR, 0600);
+    char text[16];
+    T(pwrite(fd, "end", 3, 100000));
+    T(pread(fd, text, 4, 50000));
+    printf("%d%d%d%d\n", text[0], text[1], text[2], text[3]);
+    T(pread(fd, text, 16, 99998));
+    T(pread(fd, text, 16, 100003));
+    T(ftruncate(fd, 5));
+    T(ftruncate(fd, 10));
+    T(pread(fd, text, 16, 0));
+    case_stat("f");
+}
+CASE(getcwd_errors)
+{
+    char text[8];
+    T(getcwd(text, 1) == NULL ? -1 : 0);
+    T(syscall(SYS_getcwd, (void *)8, 100));
+    mkdir("deep", 0700);
+    T(chdir("deep"));
+    T(syscall(SYS_getcwd, text, 4));
+    T(rmdir("../deep"));
+    T(open("new", O_CREAT | O_RDWR, 0600));
+    T(mkdir("sub", 0700));
+    T(chdir(".."));
+    T(fchdir(0));
+    T(fchdir(99));
+}
+CASE(rename_errors)
+{
+    mkdir("d", 0700);
+    mkdir("d/in", 0700);
+    mkdir("e", 0700);
+    case_file("f", "f");
+    T(rename("d", "d/in/x"));
+    T(rename("f", "d"));
+    T(rename("d", "f"));
+    T(rename("e", "d"));
+    T(rename("none", "f"));
+    T(rename("f", "f"));
+    T(rename("d/.", "x"));
+    T(rename("f", "none/x"));
+    T(rename("f/", "g"));
+    T(rename("d", "g/"));
+    case_list(".");
 }

@@ -362,3 +362,87 @@ CASE(signalfd_all)
     T(signalfd(99, &set, 0));
     T(signalfd(fd, &set, 0) == fd);
 }
+CASE(eventfd_errors)
+{
+    uint64_t value = UINT64_MAX;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    T(write(fd, &value, 8));
+    T(write(fd, &value, 4));
+    T(read(fd, &value, 4));
+    T(read(fd, &value, 8));
+    value = UINT64_MAX - 1;
+    T(write(fd, &value, 8));
+    value = 1;
+    T(write(fd, &value, 8));
+    struct pollfd f = {fd, POLLIN | POLLOUT, 0};
+    T(poll(&f, 1, 0));
+    printf("%x\n", f.revents);
+    T(read(fd, &value, 8));
+    OK(value == UINT64_MAX - 1);
+    T(eventfd(0, 0x40));
+}
+CASE(pipe_nonblock_partial)
+{
+    int p[2];
+    static char big[70000];
+    pipe2(p, O_NONBLOCK);
+    T(write(p[1], big, 70000));
+    T(write(p[1], big, 1));
+    T(read(p[0], big, 70000));
+    T(read(p[0], big, 1));
+    T(write(p[1], big, 65536));
+    T(read(p[0], big, 4096));
+    T(write(p[1], big, 4096));
+    T(write(p[1], big, 5000));
+    T(write(p[1], "", 0));
+    T(read(p[0], big, 0));
+}
+CASE(epoll_many)
+{
+    int ep = epoll_create1(0), e[20];
+    struct epoll_event event = {EPOLLIN}, got[8];
+    uint64_t one = 1;
+    for (int i = 0; i < 20; i++) {
+        e[i] = eventfd(0, EFD_NONBLOCK);
+        event.data.u32 = (uint32_t)i;
+        epoll_ctl(ep, EPOLL_CTL_ADD, e[i], &event);
+        if (i % 2)
+            write(e[i], &one, 8);
+    }
+    int seen = 0;
+    for (int i = 0; i < 2; i++) { /* level: those left over come first */
+        int n = epoll_wait(ep, got, 8, 0);
+        for (int k = 0; k < n; k++)
+            seen |= 1 << got[k].data.u32;
+        printf("%d\n", n);
+    }
+    printf("%x\n", seen);
+    T(epoll_wait(ep, got, 0, 0));
+    T(epoll_wait(ep, got, -1, 0));
+    T(epoll_wait(e[0], got, 1, 0));
+    T(epoll_wait(ep, (void *)8, 8, 0));
+}
+CASE(poll_errors)
+{
+    struct pollfd f[3] = {{-1, POLLIN, 7}, {99, POLLIN, 0}, {1, POLLOUT, 0}};
+    T(poll(f, 3, 0));
+    printf("%x %x %x\n", f[0].revents, f[1].revents, f[2].revents);
+    T(poll(NULL, 0, 0));
+    T(poll((void *)8, 1, 0));
+    struct timespec bad = {0, 2000000000};
+    T(ppoll(f, 1, &bad, NULL));
+}
+CASE(dup3_all)
+{
+    T(dup3(0, 0, 0));
+    T(dup3(0, 30, O_CLOEXEC));
+    T(fcntl(30, F_GETFD));
+    T(dup3(0, 31, O_NONBLOCK));
+    T(dup3(99, 31, 0));
+    T(dup3(0, -1, 0));
+    T(dup2(30, 30));
+    T(fcntl(30, F_GETFD));
+    T(fcntl(0, F_DUPFD, 40));
+    T(fcntl(0, F_DUPFD, 1 << 30));
+    T(fcntl(0, F_DUPFD_CLOEXEC, 40));
+}

@@ -403,3 +403,73 @@ CASE(mprotect_split_merge)
     OK(ok);
     T(munmap(p, 64 * PAGE));
 }
+CASE(mremap_errors)
+{
+    char *p = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    T(mremap(p + 1, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+    T(mremap(p, 4096, 0, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+    T(mremap(p, 4096, 8192, 0) == MAP_FAILED ? -1 : 0);
+    T(mremap(p, 4096, 8192, 64) == MAP_FAILED ? -1 : 0);
+    T(mremap(p, 4096, 8192, MREMAP_FIXED, p + 8192) == MAP_FAILED ? -1 : 0);
+    OK(mremap(p, 4 * 4096, 2 * 4096, 0) == p);
+    T(msync(p + 2 * 4096, 4096, MS_SYNC));
+    T(munmap(p, 2 * 4096));
+    T(mremap(p, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+}
+CASE(mprotect_errors)
+{
+    char *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    T(mprotect(p + 5, 4096, PROT_READ));
+    T(mprotect(p, 0, PROT_READ));
+    munmap(p + 4096, 4096);
+    T(mprotect(p, 3 * 4096, PROT_READ));
+    T(mprotect(p, 4096, PROT_READ | 0x40));
+    T(munmap(p + 7, 4096));
+    T(munmap(p, 0));
+    T(munmap(p, 3 * 4096));
+    T(munmap(p, 3 * 4096));
+}
+CASE(msync_all)
+{
+    int fd = open("f", O_CREAT | O_RDWR, 0600);
+    ftruncate(fd, 8192);
+    char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    strcpy(p, "written");
+    T(msync(p, 8192, MS_SYNC));
+    T(msync(p, 8192, MS_ASYNC | MS_SYNC));
+    T(msync(p + 1, 8192, MS_SYNC));
+    T(msync(p, 8192, 64));
+    case_cat("f");
+    T(fallocate(fd, 3, 0, 4096));
+    printf("[%s]\n", p);
+}
+CASE(mmap_writes_seen)
+{
+    int fd = open("f", O_CREAT | O_RDWR, 0600);
+    T(pwrite(fd, "abcdef", 6, 0));
+    char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *own = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    own[1] = 'Y'; /* before that, what it sees of others' writes is unspecified */
+    shared[0] = 'X';
+    printf("%.6s\n", own);
+    shared[2] = 'Z';
+    pwrite(fd, "Q", 1, 3);
+    printf("%.6s %.2s %.6s\n", shared, own, (case_cat("f"), shared));
+    close(fd);
+    unlink("f");
+    shared[5] = '!';
+    printf("%.6s\n", shared);
+}
+CASE(mmap_rights)
+{
+    T(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 1, 0) == MAP_FAILED ? -1 : 0);
+    int fd = open("f", O_CREAT | O_WRONLY, 0600);
+    T(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED ? -1 : 0);
+    close(fd);
+    fd = open("f", O_RDONLY);
+    T(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
+    OK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+    T(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 17) == MAP_FAILED ? -1 : 0);
+    int dir = open(".", O_RDONLY);
+    T(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, dir, 0) == MAP_FAILED ? -1 : 0);
+}

@@ -457,3 +457,72 @@ CASE(sigwait_block)
     T(sigwait(&s, &got));
     T(got);
 }
+static volatile sig_atomic_t handled;
+static void count_handled(int number)
+{
+    handled += number;
+}
+CASE(signal_queue_limits)
+{
+    sigset_t set;
+    union sigval value = {.sival_int = 7};
+    siginfo_t info;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < 3; i++) {
+        value.sival_int = i;
+        T(sigqueue(getpid(), SIGRTMIN, value));
+        T(sigqueue(getpid(), SIGUSR1, value)); /* one of these is kept */
+    }
+    struct timespec now = {0, 0};
+    for (int i = 0; i < 5; i++) {
+        OK(sigtimedwait(&set, &info, &now) >= 0);
+        printf("%d %d\n", info.si_signo == SIGUSR1, info.si_value.sival_int);
+    }
+    T(sigtimedwait(&set, &info, &now) < 0 ? -1 : 0);
+    T(sigqueue(getpid(), 65, value));
+    T(kill(getpid(), -1));
+    T(kill(getpid(), 0));
+    T(tgkill(getpid(), 999999, 0));
+}
+CASE(signal_mask_kept)
+{
+    sigset_t set, old, pending;
+    struct sigaction action = {.sa_handler = count_handled};
+    sigaction(SIGUSR2, &action, NULL);
+    sigfillset(&set);
+    T(sigprocmask(SIG_SETMASK, &set, NULL));
+    T(sigprocmask(SIG_BLOCK, NULL, &old));
+    OK(!sigismember(&old, SIGKILL) && !sigismember(&old, SIGSTOP));
+    raise(SIGUSR2);
+    T(sigpending(&pending));
+    OK(sigismember(&pending, SIGUSR2));
+    T(handled);
+    sigemptyset(&set);
+    T(sigprocmask(SIG_SETMASK, &set, NULL));
+    OK(handled == SIGUSR2);
+    T(sigprocmask(9, &set, NULL));
+    T(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, 4));
+    T(syscall(SYS_rt_sigpending, &set, 16));
+}
+CASE(itimer_all)
+{
+    struct itimerval value = {{0, 0}, {0, 2000}}, old;
+    signal(SIGALRM, count_handled);
+    T(setitimer(ITIMER_REAL, &value, NULL));
+    while (!handled)
+        ;
+    OK(handled == SIGALRM);
+    T(getitimer(ITIMER_REAL, &old));
+    printf("%ld %ld\n", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
+    value.it_value.tv_usec = 1000000;
+    T(setitimer(ITIMER_REAL, &value, NULL));
+    T(setitimer(9, &value, NULL));
+    T(getitimer(9, &value));
+    value.it_value = (struct timeval){100, 0};
+    T(setitimer(ITIMER_REAL, &value, NULL));
+    T(alarm(0) == 100);
+    T(alarm(0));
+}

@@ -190,3 +190,86 @@ CASE(fifo_file)
     OK(S_ISFIFO(st.st_mode));
     T(unlink("p"));
 }
+/* Sockets that nobody connected: what they say to poll and to calls that want a peer. */
+static void lone(int type)
+{
+    int fd = socket(AF_UNIX, type, 0);
+    struct pollfd f = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
+    T(poll(&f, 1, 0));
+    printf("%x\n", f.revents);
+    T(read(fd, buffer, 1));
+    T(write(fd, buffer, 1));
+    T(shutdown(fd, SHUT_RD));
+    f.revents = 0;
+    T(poll(&f, 1, 0));
+    printf("%x\n", f.revents);
+    struct sockaddr_un address;
+    socklen_t len = sizeof(address);
+    T(getpeername(fd, (void *)&address, &len));
+}
+CASE(socket_alone_stream)
+{
+    signal(SIGPIPE, SIG_IGN);
+    lone(SOCK_STREAM);
+}
+CASE(socket_alone_dgram)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    struct pollfd f = {fd, POLLIN | POLLOUT, 0};
+    T(poll(&f, 1, 0));
+    printf("%x\n", f.revents);
+    T(write(fd, buffer, 1));
+    T(recv(fd, buffer, 1, MSG_DONTWAIT));
+}
+CASE(socket_alone_seqpacket)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    struct pollfd f = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
+    T(poll(&f, 1, 0));
+    printf("%x\n", f.revents);
+    T(recv(fd, buffer, 1, 0));
+    T(send(fd, buffer, 1, MSG_NOSIGNAL));
+}
+CASE(socketpair_vectors)
+{
+    int s[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    struct iovec out[3] = {{"ab", 2}, {"", 0}, {"cde", 3}},
+                 in[2] = {{buffer, 1}, {buffer + 10, 50}};
+    T(writev(s[0], out, 3));
+    T(readv(s[1], in, 2));
+    printf("%c %.4s\n", buffer[0], buffer + 10);
+    T(writev(s[0], out, 1025));
+    T(writev(s[0], out, 0));
+    T(lseek(s[0], 0, SEEK_CUR));
+    T(pread(s[0], buffer, 1, 0));
+    T(ftruncate(s[0], 0));
+    T(fsync(s[0]));
+}
+CASE(socketpair_waitall)
+{
+    int s[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    write(s[0], "12345", 5);
+    T(recv(s[1], buffer, 3, MSG_WAITALL));
+    close(s[0]);
+    T(recv(s[1], buffer, 10, MSG_WAITALL));
+    T(recv(s[1], buffer, 10, MSG_WAITALL));
+    T(send(s[1], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+CASE(socketpair_names)
+{
+    int s[2];
+    struct sockaddr_un address;
+    socklen_t len = sizeof(address);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    T(getsockname(s[0], (void *)&address, &len));
+    T(len);
+    T(address.sun_family);
+    len = sizeof(address);
+    T(getpeername(s[0], (void *)&address, &len));
+    T(len);
+    T(getsockname(0, (void *)&address, &len));
+    T(accept(s[0], NULL, NULL));
+    T(listen(s[0], 1));
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Clocks, ids, limits and what else a program asks the system. */
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -302,4 +303,19 @@ CASE(membarrier_all)
     OK(syscall(SYS_membarrier, 0, 0, 0) > 0);
     T(syscall(SYS_membarrier, 0, 1, 0));
     T(syscall(SYS_membarrier, 1 << 20, 0, 0));
+}
+CASE(personality_one)
+{
+    T(personality(0xffffffff));
+    T(personality(0));
+    T(personality(0xffffffff));
+}
+CASE(sync_and_yield)
+{
+    T(syscall(SYS_sched_yield));
+    T(syscall(SYS_sched_yield, 1, 2, 3));
+    sync();
+    T(syscall(SYS_syncfs, 99));
+    T(syscall(SYS_fdatasync, 99));
+    T(syscall(SYS_fdatasync, 0));
 }

@@ -357,3 +357,37 @@ CASE(clone_errors)
     T(waitpid(-1, NULL, 0));
     T(waitpid(-1, NULL, 0x100));
 }
+static void *say_tid(void *arg)
+{
+    *(long *)arg = syscall(SYS_gettid);
+    return NULL;
+}
+CASE(thread_names)
+{
+    char name[16] = "";
+    T(pthread_setname_np(pthread_self(), "short"));
+    T(pthread_getname_np(pthread_self(), name, sizeof(name)));
+    puts(name);
+    T(pthread_setname_np(pthread_self(), "much longer than it may be"));
+    pthread_t thread;
+    long tid = 0;
+    T(pthread_create(&thread, NULL, say_tid, &tid));
+    T(pthread_join(thread, NULL));
+    OK(tid > 0 && tid != getpid());
+    T(tgkill(getpid(), (pid_t)tid, 0));
+}
+CASE(thread_stacks)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    long tid = 0;
+    T(pthread_attr_init(&attr));
+    T(pthread_attr_setstacksize(&attr, 100));
+    T(pthread_attr_setstacksize(&attr, 1 << 20));
+    T(pthread_attr_setguardsize(&attr, 16384));
+    for (int i = 0; i < 300; i++) {
+        if (pthread_create(&thread, &attr, say_tid, &tid) || pthread_join(thread, NULL))
+            printf("failed at %d\n", i);
+    }
+    T(pthread_attr_destroy(&attr));
+}
