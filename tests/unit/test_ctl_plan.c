@@ -187,8 +187,8 @@ static void the_vm_tier_starts_the_monitor_in_the_jail(void **state)
     place.disk = "/s/disks/ab";
     planned();
     assert_string_equal(joined(plan.args.bytes, plan.args.data),
-                        "/skerry-vmm|--image|/disk|--mem|67108864|--user|1000:1000|--cwd|/srv|--|"
-                        "/bin/thumb|-v|");
+                        "/skerry-vmm|--image|/disk|--mem|67108864|--user|1000:1000|--cwd|/srv|"
+                        "--pids|64|--tmp|67108864|--|/bin/thumb|-v|");
     assert_string_equal(tier_program(&plan), "/bin/thumb");
     assert_string_equal(plan.rootfs, "");
     assert_string_equal(plan.cwd, "/");
@@ -198,6 +198,32 @@ static void the_vm_tier_starts_the_monitor_in_the_jail(void **state)
     assert_int_equal(plan.binds[1].read_only, 1);
     assert_true((plan.flags & JAIL_KVM) != 0);
     assert_true(plan.limits.mem_bytes > spec.limits.mem_bytes);
+}
+
+static uint32_t warm(const char *tier, uint32_t flags)
+{
+    strcpy(spec.tier, tier);
+    spec.flags =
+        (spec.flags & ~(uint32_t)(FUNCTION_WARM | FUNCTION_NOT_WARM | FUNCTION_CGI)) | flags;
+    place.monitor = "/lib/skerry-vmm";
+    place.disk = "/s/disks/ab";
+    planned();
+    return plan.warm;
+}
+
+static void programs_are_started_ahead_by_tier_and_wish(void **state)
+{
+    place.ahead = 1;
+    assert_int_equal(warm("jail", 0), JAIL_WARM_NO);
+    assert_int_equal(warm("jail", FUNCTION_WARM), JAIL_WARM_SNAPSHOT);
+    assert_int_equal(warm("jail", FUNCTION_NOT_WARM), JAIL_WARM_NO);
+    assert_int_equal(warm("vm", 0), JAIL_WARM_SNAPSHOT);
+    assert_int_equal(warm("vm", FUNCTION_CGI), JAIL_WARM_POOL);
+    assert_int_equal(warm("vm", FUNCTION_CGI | FUNCTION_WARM), JAIL_WARM_SNAPSHOT);
+    assert_int_equal(warm("vm", FUNCTION_NOT_WARM), JAIL_WARM_POOL);
+    place.ahead = 0; /* skerry run: one program, whose request is there */
+    assert_int_equal(warm("jail", FUNCTION_WARM), JAIL_WARM_NO);
+    assert_int_equal(warm("vm", 0), JAIL_WARM_NO);
 }
 
 static void the_vm_tier_needs_its_files(void **state)
@@ -212,6 +238,7 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup(function, setup)
     const struct CMUnitTest tests[] = {
+        TEST(programs_are_started_ahead_by_tier_and_wish),
         TEST(the_vm_tier_starts_the_monitor_in_the_jail),
         TEST(the_vm_tier_needs_its_files),
         TEST(test_the_image_decides_what_the_function_leaves_open),
