@@ -147,6 +147,35 @@ demo_planets_vm() {
         same_json "$work/planets-vm" "$work/planets.want"
 }
 
+# The Python function in a machine, and in the jail, from a snapshot taken at its first read: the interpreter is up.
+demo_report_warm() {
+    local name line
+    line=$(cat $here/report.py)
+    deploy report-warm --warm yes --host-usr /usr/bin/python3 -c "$line"
+    if [ -c /dev/kvm ]; then
+        printf '  examples/python_image.py python.tar && skerry image import python.tar --name python\n'
+        if python3 $here/python_image.py "$work/python.tar" &&
+            "$skerry" image import "$work/python.tar" --name python >"$work/import" 2>&1; then
+            deploy report-vm --tier vm --image python -- python3 -c "$line"
+        else
+            cat "$work/import" >&2
+            failures=$((failures + 1))
+        fi
+    else
+        printf '\n  report-vm is left out: there is no /dev/kvm here\n'
+    fi
+    for name in report-warm report-vm; do
+        [ $name = report-warm ] || [ -c /dev/kvm ] || continue
+        invoke $name $here/access.log || continue
+        check $name "what the function report says" same_as $name "$work/report"
+        check $name "a start from the function's snapshot" restored $name
+    done
+}
+
+restored() { # NAME: its last start was
+    [ "$("$skerry" describe "$1" --json | jq -r .lastStartKind)" = restored ]
+}
+
 demo_markdown() {
     invoke markdown $here/page.md || return
     show markdown 6
@@ -232,6 +261,7 @@ demo_markdown
 demo_report
 demo_wordstat
 demo_planets_vm
+demo_report_warm
 show_stages
 
 if [ "$failures" -gt 0 ]; then

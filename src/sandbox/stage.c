@@ -15,7 +15,7 @@ const char *stage_name(enum stage stage)
 }
 
 /*
- * Two stages have a beginning that is not the stage before them: a pooled sandbox was furnished
+ * Some stages have a beginning that is not the stage before them: a pooled sandbox was furnished
  * before its request was sent, and the first byte is stamped by the gateway, which may read it
  * after the exit.
  */
@@ -26,6 +26,9 @@ static uint64_t span_begin_ns(const struct stage_clock *clock, enum stage stage)
         return clock->clone_ns;
     case STAGE_TAKEN:
         return clock->at_ns[STAGE_SENT];
+    case STAGE_MAPPED: /* of a machine that waited: before its request */
+        return clock->at_ns[STAGE_CLONED];
+    case STAGE_KERNEL:
     case STAGE_EXIT:
         return clock->at_ns[STAGE_EXEC];
     default:

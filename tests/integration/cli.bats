@@ -522,8 +522,8 @@ demo_setup() {
 @test "the demo: every answer is right, and nothing stays" {
     demo_setup
     run -0 env ONCE=1 "$SRC/examples/demo.sh"
-    local want=5
-    [ ! -c /dev/kvm ] || want=6 # and the one in a virtual machine
+    local want=7
+    [ ! -c /dev/kvm ] || want=10 # and those in virtual machines
     [ "$(grep -c '^  right' <<<"$output")" -eq "$want" ]
     [[ $output == *"A cold start, stage by stage"*furnished*exec* ]]
     [ -z "$(find "$BATS_TEST_TMPDIR" -name 'skerry-demo*')" ]

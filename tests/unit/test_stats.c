@@ -30,6 +30,24 @@ static void spans_of_a_pooled_start(void **state)
         assert_int_equal(stage_span_ns(&clock, (enum stage)i), want[i]);
 }
 
+static void spans_of_a_machine_that_waited(void **state)
+{
+    struct stage_clock clock = {.clone_ns = 100};
+    clock.at_ns[STAGE_CLONED] = 150;
+    clock.at_ns[STAGE_MAPPED] = 900;
+    clock.at_ns[STAGE_SENT] = 1030;
+    clock.at_ns[STAGE_EXEC] = 1100;
+    clock.at_ns[STAGE_KERNEL] = 1110;
+    clock.at_ns[STAGE_PROGRAM] = 1130;
+    clock.at_ns[STAGE_FIRST_BYTE] = 1200;
+    clock.at_ns[STAGE_EXIT] = 1300;
+    assert_int_equal(stage_span_ns(&clock, STAGE_MAPPED), 750);
+    assert_int_equal(stage_span_ns(&clock, STAGE_KERNEL), 10);
+    assert_int_equal(stage_span_ns(&clock, STAGE_PROGRAM), 20);
+    assert_int_equal(stage_span_ns(&clock, STAGE_FIRST_BYTE), 70);
+    assert_int_equal(stage_span_ns(&clock, STAGE_EXIT), 200);
+}
+
 static void spans_without_a_beginning_are_zero(void **state)
 {
     struct stage_clock clock = {0};
@@ -88,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_of_a_pooled_start),
+        cmocka_unit_test(spans_of_a_machine_that_waited),
         cmocka_unit_test(spans_without_a_beginning_are_zero),
         cmocka_unit_test(bounds_are_inclusive),
         cmocka_unit_test(quantiles_interpolate),
