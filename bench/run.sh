@@ -8,7 +8,7 @@
 # minutes with the default counts; QUICK=1 takes a few samples of each, to see that all of it works.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-all=(start exit oci primitives network vm warm examples syscalls memory http density cpu profile soak)
+all=(start exit oci primitives network vm warm warm_http examples syscalls memory http density cpu profile soak)
 [ $# -gt 0 ] || read -r -a chosen <<<"${B:-${all[*]}}"
 [ $# -eq 0 ] || chosen=("$@")
 
@@ -31,7 +31,7 @@ printf 'machine: %s, %s CPUs, Linux %s, commit %s\n' "$BENCH_CPU_MODEL" "$(nproc
 if [ "${QUICK:-0}" != 0 ]; then
     few=(-n 60)
     export PEER_RUNS=8 FIRSTCALL_RUNS=2 EXAMPLE_RUNS=2 SYSCALL_REQUESTS=50 OCI_RUNS=6 OCI_MANY=5 OCI_RESTED=2 OCI_PODS=2 OCI_ROUNDS=1 SOAK=2000 SOAK_REST=3 \
-        CPU_SECONDS=1 HTTP_SECONDS=1 HTTP_ROUNDS=1 HTTP_FUNCTIONS=20 DENSITY_SECONDS=2 DENSITY_ROUNDS=1
+        CPU_SECONDS=1 WARM_RUNS=20 WARM_SECONDS=1 HTTP_SECONDS=1 HTTP_ROUNDS=1 HTTP_FUNCTIONS=20 DENSITY_SECONDS=2 DENSITY_ROUNDS=1
 else
     few=()
 fi
@@ -54,13 +54,14 @@ for name in "${chosen[@]}"; do
     warm)
         few_machines=()
         [ "${QUICK:-0}" = 0 ] || few_machines=(20 10)
-        python3 bench/warm.py "$BENCH_BUILD" "$OUT/warm.json" "${few_machines[@]}"
+        python3 bench/warm_vm.py "$BENCH_BUILD" "$OUT/warm.json" "${few_machines[@]}"
+        python3 bench/warm_jail.py "$BENCH_BUILD" "$OUT/warm-jail.json" "${few_machines[@]}"
         ;;
     memory)
         program memory -n 100 -s -100 "${MEMORY_ROUNDS:-3}"
         [ "${QUICK:-0}" != 0 ] || program memory -n 1000 "${MEMORY_ROUNDS:-3}"
         ;;
-    oci | examples | syscalls | http | density | cpu | profile | soak) "bench/$name.sh" ;;
+    oci | warm_http | examples | syscalls | http | density | cpu | profile | soak) "bench/$name.sh" ;;
     *)
         echo "bench: there is no benchmark '$name', only: ${all[*]}" >&2
         exit 2

@@ -66,7 +66,7 @@ cpu() {
         (.rows[] | "| \(.name) | \(.requests) | \(.user_us) | \(.system_us) | \(.each_us) |")' "$dir/cpu.json"
 }
 
-vm() { # NAME: vm or warm
+vm() { # NAME: one of those about machines and snapshots
     jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
         (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
             (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/$1.json"
@@ -96,7 +96,7 @@ table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
     http | density | oci | soak | syscalls | examples | cpu) "$1" ;;
-    vm | warm) vm "$1" ;;
+    vm | warm | warm-jail | warm-http) vm "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac
