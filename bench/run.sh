@@ -8,7 +8,7 @@
 # minutes with the default counts; QUICK=1 takes a few samples of each, to see that all of it works.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-all=(start exit oci primitives network vm examples syscalls memory http cpu profile soak)
+all=(start exit oci primitives network vm warm examples syscalls memory http cpu profile soak)
 [ $# -gt 0 ] || read -r -a chosen <<<"${B:-${all[*]}}"
 [ $# -eq 0 ] || chosen=("$@")
 
@@ -50,6 +50,11 @@ for name in "${chosen[@]}"; do
         few_machines=()
         [ "${QUICK:-0}" = 0 ] || few_machines=(10 10)
         python3 bench/vm.py "$BENCH_BUILD" "$OUT/vm.json" "${few_machines[@]}"
+        ;;
+    warm)
+        few_programs=()
+        [ "${QUICK:-0}" = 0 ] || few_programs=(10 10)
+        python3 bench/warm.py "$BENCH_BUILD" "$OUT/warm.json" "${few_programs[@]}"
         ;;
     memory)
         program memory -n 100 -s -100 "${MEMORY_ROUNDS:-3}"
