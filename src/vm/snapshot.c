@@ -81,7 +81,8 @@ int snapshot_open(struct snapshot *out, int fd, struct err *err)
     if (fstat(fd, &status) < 0 || status.st_size <= 0)
         return err_set(err, EINVAL, "the snapshot is empty");
     uint64_t size = (uint64_t)status.st_size;
-    void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    /* private: a shared one of a sealed file is refused by older kernels */
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
         return err_set(err, errno, "map the snapshot:");
     int result = snapshot_parse(out, bytes, size, err);

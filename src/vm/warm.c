@@ -33,6 +33,7 @@ struct request {
 
 struct warm {
     struct machine *machine;
+    enum vm_role role;
     const struct vm_options *options;
     struct vm_boot boot; /* of the next program, but for what a request brings */
     char strings[VM_STRINGS_MAX];
@@ -157,6 +158,13 @@ static int tell_done(struct warm *warm, const struct verdict *verdict, struct er
     return tell(&done, sizeof(done), err);
 }
 
+/* Whoever reads the program's output waits for its end. A pooled monitor ends itself. */
+static void close_request(struct warm *warm)
+{
+    for (unsigned int i = 0; i < REQUEST_FDS; i++)
+        fd_close(&warm->fds[i]);
+}
+
 /* Runs one request from READY to DONE. 0, WARM_NO_REQUEST, or -errno. */
 static int serve(struct warm *warm, struct verdict *out, struct err *err)
 {
@@ -174,15 +182,17 @@ static int serve(struct warm *warm, struct verdict *out, struct err *err)
     *out = machine_run(warm->machine);
     tick_stop();
     machine_report(warm->machine, out);
+    if (warm->role == VM_ROLE_RESTORE)
+        close_request(warm);
     return tell_done(warm, out, err);
 }
 
 /* The last step before READY: from here on there is nothing to open with. */
-static int install(const struct warm *warm, enum vm_role role, struct vm_files *files,
-                   const struct dirty *dirty, struct err *err)
+static int install(const struct warm *warm, struct vm_files *files, const struct dirty *dirty,
+                   struct err *err)
 {
     vm_files_close(files);
-    struct vm_filter filter = {.role = role,
+    struct vm_filter filter = {.role = warm->role,
                                .vcpu = warm->machine->cpu.fd,
                                .pagemap = dirty != NULL ? dirty->pagemap : -1,
                                .scans = dirty != NULL && dirty->scans};
@@ -219,7 +229,7 @@ static int run_pool(struct warm *warm, struct vm_files *files, struct verdict *o
         result = tick_open(warm->machine, err);
     warm->mapped_ns = clock_now_ns();
     if (result == 0)
-        result = install(warm, VM_ROLE_POOL, files, NULL, err);
+        result = install(warm, files, NULL, err);
     if (result == 0)
         result = set_up(warm, err);
     return result == 0 ? serve(warm, out, err) : result;
@@ -268,7 +278,7 @@ static int run_make(struct warm *warm, struct vm_files *files, struct verdict *o
         result = machine_start(machine, &warm->boot, warm->strings, err);
     dirty_open(&dirty, NULL); /* without it all of memory is looked at */
     if (result == 0)
-        result = install(warm, VM_ROLE_MAKE, files, &dirty, err);
+        result = install(warm, files, &dirty, err);
     if (result < 0)
         return result;
     if (warm->options->deadline_ns != 0)
@@ -283,12 +293,6 @@ static int run_make(struct warm *warm, struct vm_files *files, struct verdict *o
          snapshot_write(machine, &dirty, &warm->boot, WARM_SNAPSHOT_FD, &why) < 0))
         reason = why.text[0] != '\0' ? why.text : "its CPU does not come to rest";
     return reason != NULL ? refuse(reason, err) : tell_head(WARM_MADE, err);
-}
-
-static void close_request(struct warm *warm)
-{
-    for (unsigned int i = 0; i < REQUEST_FDS; i++)
-        fd_close(&warm->fds[i]);
 }
 
 /* A program that ended by itself, in a machine that kept the rules. */
@@ -309,13 +313,12 @@ static int run_restore(struct warm *warm, struct vm_files *files, struct verdict
     warm->mapped_ns = clock_now_ns();
     warm->boot = (struct vm_boot){.flags = warm->boot.flags};
     if (result == 0)
-        result = install(warm, VM_ROLE_RESTORE, files, &restored.dirty, err);
+        result = install(warm, files, &restored.dirty, err);
     while (result == 0) {
         result = serve(warm, out, err);
         if (result != 0 || !may_reset(out))
             break;
         uint64_t begun = clock_now_ns();
-        close_request(warm);
         struct err why = {0};
         if (restore_reset(warm->machine, &restored, &why) < 0) {
             report_line(STDERR_FILENO, why.text);
@@ -331,6 +334,7 @@ int warm_run(struct machine *machine, enum vm_role role, const struct vm_options
 {
     static struct warm warm;
     warm.machine = machine;
+    warm.role = role;
     warm.options = options;
     *out_verdict = (struct verdict){.kind = VERDICT_PAUSED};
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is the guest's business */

@@ -307,6 +307,7 @@ static void remap(void)
 {
     *entry_of((uint64_t)probe) = (FREE_PAGE & ADDRESS) | P_W_U_AD;
     flush();
+    *(volatile uint8_t *)probe = 66;
 }
 
 /* Tables made of pages that are none; used, and unhooked again. */
