@@ -53,9 +53,12 @@ cpu() {
 }
 
 vm() {
-    jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
+    jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio | of the best | runsc p50 | goal |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
         (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
-            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/vm.json"
+            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " | \(.best_ratio // "") | \(.runsc_p50 // "") | \(.goal) |"), "",
+        "| a run of | exits | doorbells | ticks | system calls |", "|---|--:|--:|--:|--:|",
+        (.counts[] | "| \(.name) | \(.exits) | \(.doorbells) | \(.ticks) | \(.calls) |")' "$dir/vm.json"
 }
 
 stages() { # the daemon's own histograms

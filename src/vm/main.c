@@ -221,15 +221,19 @@ static _Noreturn void end_as(const struct verdict *verdict, pid_t self)
     _exit(128 + number); /* a signal that is ignored or stops only */
 }
 
-static void report(const struct machine *machine, const struct verdict *verdict)
+static void report(const struct machine *machine, const struct verdict *verdict,
+                   const char *program)
 {
-    char text[1024];
+    char text[1024 + 256];
     if (verdict->text[0] == '\0')
         return;
     say(verdict->text);
-    size_t size =
-        verdict->kind == VERDICT_OOM ? 0 : cpu_describe(&machine->cpu, text, sizeof(text));
-    if (size > 0 && write(STDERR_FILENO, text, size) < 0)
+    if (verdict->kind == VERDICT_OOM)
+        return;
+    int name = snprintf(text, sizeof(text), "  the program is %.200s\n", program);
+    size_t size = name < 0 ? 0 : (size_t)name;
+    size += cpu_describe(&machine->cpu, text + size, sizeof(text) - size);
+    if (write(STDERR_FILENO, text, size) < 0)
         return;
 }
 
@@ -287,7 +291,7 @@ int main(int argc, char **argv)
     if (options.deadline_ns != 0)
         machine.deadline_ns = clock_now_ns() + options.deadline_ns;
     struct verdict verdict = machine_run(&machine);
-    report(&machine, &verdict);
+    report(&machine, &verdict, options.args[0]);
     begun += machine.tsc_shift;
     if (options.probe)
         report_probe(&machine, begun);
