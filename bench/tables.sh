@@ -66,7 +66,16 @@ cpu() {
         (.rows[] | "| \(.name) | \(.requests) | \(.user_us) | \(.system_us) | \(.each_us) |")' "$dir/cpu.json"
 }
 
-vm() { # NAME: one of those about machines and snapshots
+vm() {
+    jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio | of the best | runsc p50 | goal |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
+            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " | \(.best_ratio // "") | \(.runsc_p50 // "") | \(.goal) |"), "",
+        "| a run of | exits | doorbells | ticks | system calls |", "|---|--:|--:|--:|--:|",
+        (.counts[] | "| \(.name) | \(.exits) | \(.doorbells) | \(.ticks) | \(.calls) |")' "$dir/vm.json"
+}
+
+snapshots() { # NAME: one of those about machines and programs that wait
     jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
         (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
             (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/$1.json"
@@ -95,8 +104,8 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | density | oci | soak | syscalls | examples | cpu) "$1" ;;
-    vm | warm | warm-jail | warm-http) vm "$1" ;;
+    http | density | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
+    warm | warm-jail | warm-http) snapshots "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac

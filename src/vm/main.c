@@ -113,7 +113,7 @@ int main(int argc, char **argv)
         if (options.deadline_ns != 0)
             machine.deadline_ns = clock_now_ns() + options.deadline_ns;
         verdict = machine_run(&machine);
-        machine_report(&machine, &verdict);
+        machine_report(&machine, &verdict, options.args[0]);
     }
     begun += machine.tsc_shift;
     if (options.probe)

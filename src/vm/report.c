@@ -13,16 +13,20 @@ void report_line(int fd, const char *text)
         return;
 }
 
-void machine_report(const struct machine *machine, const struct verdict *verdict)
+void machine_report(const struct machine *machine, const struct verdict *verdict,
+                    const char *program)
 {
-    char text[1024];
+    char text[1024 + 256];
     int fd = machine->rings.fds[VM_CONSOLE];
     if (verdict->text[0] == '\0')
         return;
     report_line(fd, verdict->text);
-    size_t size =
-        verdict->kind == VERDICT_OOM ? 0 : cpu_describe(&machine->cpu, text, sizeof(text));
-    if (size > 0 && write(fd, text, size) < 0)
+    if (verdict->kind == VERDICT_OOM)
+        return;
+    int name = snprintf(text, sizeof(text), "  the program is %.200s\n", program);
+    size_t size = name < 0 ? 0 : (size_t)name;
+    size += cpu_describe(&machine->cpu, text + size, sizeof(text) - size);
+    if (write(fd, text, size) < 0)
         return;
 }
 

@@ -181,7 +181,7 @@ static int serve(struct warm *warm, struct verdict *out, struct err *err)
         return result;
     *out = machine_run(warm->machine);
     tick_stop();
-    machine_report(warm->machine, out);
+    machine_report(warm->machine, out, warm->options->args[0]);
     if (warm->role == VM_ROLE_RESTORE)
         close_request(warm);
     return tell_done(warm, out, err);

@@ -87,9 +87,32 @@ reported() { # reported WORDS: the report's first line has them, and no assert o
     done
 }
 
-@test "a guest's registers and the kernel's symbol are shown when it dies" {
+@test "a guest's program, its registers and where it stood are shown when it dies" {
     attack bell-unknown
-    [[ $stderr == *"  rip "*" rsp "*" in "* ]]
+    [[ ${stderr_lines[1]} == "  the program is $attacks/attack-bell-unknown" ]]
+    local hex='[0-9a-f]{16}' line
+    [[ ${stderr_lines[2]} =~ ^"  rip "$hex" flags "[0-9a-f]{8}" rsp "$hex" in the program+0x"[0-9a-f]+$ ]]
+    for line in "${stderr_lines[@]:3:3}"; do
+        [[ $line =~ ^("  "|" ")r[a-z0-9]+" "+$hex ]]
+    done
+    [[ $stderr =~ " rax "$hex && $stderr =~ " r15 "$hex ]]
+}
+
+@test "a guest that is stopped in its kernel is shown with the function" {
+    attack shared-block-gone 1500
+    [[ ${stderr_lines[2]} =~ " rip ffffffff"[0-9a-f]{8}" ".*" in "[a-z_]+"+0x"[0-9a-f]+$ ]]
+}
+
+@test "--trace prints the program's system calls and their results, through skerry run too" {
+    run --separate-stderr "$vmm" --trace -- "$attacks/hello" </dev/null
+    [ "$status" -eq 7 ]
+    [ "$output" = hello ]
+    [[ ${stderr_lines[0]} =~ ^"write(0x1, 0x"[0-9a-f]+", 0x6, ".*") = 6"$ ]]
+    run --separate-stderr "$skerry" run --tier vm --trace busybox cat /nothing </dev/null
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"open"*") = -2"* ]]
+    run -123 --separate-stderr "$skerry" run --trace true
+    [[ $stderr == *"--trace is offered by the vm tier"* ]]
 }
 
 @test "exit status and output of a program without a C library" {

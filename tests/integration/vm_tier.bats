@@ -153,7 +153,7 @@ END
 #!/bin/sh
 # in place of mkfs.erofs: goes on as that when the gate of its image, if it has one, is opened
 for name in jq busybox; do
-    [ ! -e "$7/usr/bin/$name" ] || read -r go <"/usr/games/$name"
+    [ ! -e "$6/usr/bin/$name" ] || read -r go <"/usr/games/$name"
 done
 exec /usr/games/mkfs.erofs "$@"
 END
