@@ -211,8 +211,14 @@ void warm_maker_gone(struct slot *slot)
         decide(JAIL_SNAPSHOT_REFUSED, "it was killed before it read its input (its memory limit?)");
 }
 
-static void not_ready(const struct slot *slot)
+/* What a program said, or did not say, instead of READY. */
+static void not_ready(const struct slot *slot, uint32_t kind, union warm_message *message)
 {
+    if (slot->role == WARM_ROLE_RESTORE && kind == WARM_REFUSED) {
+        message->refusal.reason[WARM_REASON_MAX - 1] = '\0';
+        decide(JAIL_SNAPSHOT_REFUSED, message->refusal.reason);
+        return;
+    }
     if (atomic_fetch_add(&zygote.unready, 1) + 1 < UNREADY_MAX || slot->role != WARM_ROLE_RESTORE)
         return;
     atomic_store(&zygote.unready, 0);
@@ -227,7 +233,7 @@ int warm_ready(struct slot *slot, long program)
     slot->program_fd = (int)watch(program);
     uint32_t kind = slot->program_fd < 0 ? 0 : hear(slot, slot->program_fd, patience(), &message);
     if (kind != WARM_READY) {
-        not_ready(slot);
+        not_ready(slot, kind, &message);
         return -1;
     }
     atomic_store(&zygote.unready, 0);

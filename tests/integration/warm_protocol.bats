@@ -89,6 +89,13 @@ snapshot() {
     done
 }
 
+@test "a snapshot that its restorer refuses is given up, with its words" {
+    jailed refuse-restored
+    answer
+    [ "$output" = "b a none" ]
+    [ "$(snapshot)" = 'none, since it says ?[31mno' ]
+}
+
 @test "a monitor is asked again and again, and its verdict is the answer's" {
     machine ''
     for _ in 1 2 3; do

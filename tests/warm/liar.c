@@ -41,13 +41,17 @@ static void say_done(int status)
     say(&done, sizeof(done));
 }
 
+static int refuse(void)
+{
+    struct warm_refusal refusal = {{WARM_MAGIC, WARM_REFUSED}, "it says \x1b[31mno"};
+    say(&refusal, sizeof(refusal));
+    return 0;
+}
+
 static int make(void)
 {
-    if (lie("refuse")) {
-        struct warm_refusal refusal = {{WARM_MAGIC, WARM_REFUSED}, "it says \x1b[31mno"};
-        say(&refusal, sizeof(refusal));
-        return 0;
-    }
+    if (lie("refuse"))
+        return refuse();
     if (lie("die-making"))
         abort();
     if (lie("hang-making"))
@@ -122,6 +126,8 @@ int main(int argc, char **argv)
         return make();
     if (lie("die-ready"))
         abort();
+    if (lie("refuse-restored") && strcmp(role, "restore") == 0)
+        return refuse();
     if (lie("garbage"))
         say("garbage", 7);
     say_kind(WARM_READY);
