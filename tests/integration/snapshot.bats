@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Functions that go on from a snapshot, through the whole daemon, in both tiers: what one request leaves behind, the next
+# must not find; what cannot be saved says why.
+
+bats_require_minimum_version 1.5.0
+load daemon.bash
+
+# Each request leaves traces wherever a program can, and looks for those of the one before.
+PROGRAM='
+import json, os, re, sys
+marks = []
+text = sys.stdin.read()
+seen = []
+if marks: seen.append("heap")
+if os.path.exists("/tmp/mark"): seen.append("file")
+if os.getcwd() != "/": seen.append("cwd")
+if "MARK" in os.environ: seen.append("environment")
+try:
+    os.fstat(9); seen.append("descriptor")
+except OSError:
+    pass
+marks.append(text)
+open("/tmp/mark", "w").write(text)
+os.environ["MARK"] = text
+os.dup2(1, 9)
+os.chdir("/tmp")
+print(json.dumps({"text": text, "seen": seen, "random": os.urandom(8).hex()}))
+'
+
+setup() {
+    skerry=$BUILD/src/cli/skerry
+    daemon_start
+}
+
+teardown() {
+    daemon_teardown
+}
+
+python_image() { # imports this machine's Python as an image
+    python3 "$SRC/examples/python_image.py" "$BATS_TEST_TMPDIR/python.tar"
+    "$skerry" image import "$BATS_TEST_TMPDIR/python.tar" --name python --state "$STATE" >/dev/null
+}
+
+deploy_tier() { # NAME TIER PROGRAM [OPTION...]
+    if [ "$2" = vm ]; then
+        [ -c /dev/kvm ] || skip "no /dev/kvm here"
+        python_image
+        "$skerry" deploy --state "$STATE" "$1" --tier vm --image python "${@:4}" -- python3 -c "$3"
+    else
+        "$skerry" deploy --state "$STATE" "$1" --warm yes --host-usr "${@:4}" python3 -c "$3"
+    fi
+}
+
+described() { # NAME JQ
+    "$skerry" describe --state "$STATE" "$1" --json | jq -r "$2"
+}
+
+no_traces() { # TIER
+    local one two
+    deploy_tier f "$1" "$PROGRAM" --concurrency 1
+    call f --data-binary secret
+    [ "$code" = 200 ]
+    one=$output
+    call f --data-binary other
+    two=$output
+    [ "$(jq -c .seen <<<"$one")" = '[]' ]
+    [ "$(jq -c .seen <<<"$two")" = '[]' ]
+    [ "$(jq -r .text <<<"$two")" = other ]
+    [ "$(jq -r .random <<<"$one")" != "$(jq -r .random <<<"$two")" ]
+    [ "$(described f .snapshot)" = made ]
+    [ "$(described f .counters.restored)" = 2 ]
+    [ "$(described f .lastStartKind)" = restored ]
+}
+
+@test "jail: a request finds nothing of the one before" {
+    no_traces jail
+}
+
+@test "vm: a request finds nothing of the one before" {
+    no_traces vm
+}
+
+@test "the same program without a snapshot is started for each request" {
+    deploy f 'exec cat' '{"concurrency": 1}'
+    call f --data-binary x
+    [ "$output" = x ]
+    [ "$(described f .counters.restored)" = 0 ]
+    [ "$(described f .snapshot)" = null ]
+}
+
+@test "what cannot be saved says why, and is served all the same" {
+    deploy_tier f jail 'import threading, sys
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+print(len(sys.stdin.read()))'
+    call f --data-binary four
+    [ "$code" = 200 ]
+    [ "$output" = 4 ]
+    [[ $(described f .snapshot) == 'none, since '*thread* ]]
+    [ "$(described f .counters.restored)" = 0 ]
+}
+
+environment_comes() { # TIER: of the request, after skerry.ready()
+    local sdk
+    sdk=$(cat "$SRC/sdk/python/skerry.py")
+    deploy_tier f "$1" "$sdk
+ready()
+print(os.environ['Http_X_Color'], sys.stdin.read())
+done()"
+    call f --data-binary a -H 'X-Color: green'
+    [ "$output" = 'green a' ]
+    call f --data-binary b -H 'X-Color: blue'
+    [ "$output" = 'blue b' ]
+    [ "$(described f .counters.restored)" = 2 ]
+}
+
+@test "jail: a request's environment is there after ready()" {
+    environment_comes jail
+}
+
+@test "vm: a request's environment is there after ready()" {
+    environment_comes vm
+}
+
+ends_as_it_ends() { # TIER: statuses, signals, deadlines
+    deploy_tier f "$1" 'import os, sys
+what = sys.stdin.read()
+if what == "exit": sys.exit(7)
+if what == "kill": os.kill(os.getpid(), 9)
+while what == "loop": pass
+print(what)' --concurrency 1 --timeout 2s
+    call f --data-binary exit
+    [ "$code" = 500 ]
+    call f --data-binary loop
+    [ "$code" = 504 ]
+    call f --data-binary kill
+    [ "$code" = 502 ]
+    call f --data-binary fine
+    [ "$output" = fine ]
+    [ "$(described f .lastStartKind)" = restored ]
+}
+
+@test "jail: a restored program ends as any other" {
+    ends_as_it_ends jail
+}
+
+@test "vm: a restored program ends as any other" {
+    ends_as_it_ends vm
+}
+
+@test "a new revision has a snapshot of its own" {
+    deploy_tier f jail 'import sys; print("one", sys.stdin.read())'
+    call f --data-binary x
+    [ "$output" = 'one x' ]
+    deploy_tier f jail 'import sys; print("two", sys.stdin.read())'
+    call f --data-binary x
+    [ "$output" = 'two x' ]
+}
+
+@test "requests that find no sandbox waiting are served when one is there" {
+    deploy_tier f jail 'import sys; print(sys.stdin.read())' --concurrency 2
+    seq 40 | xargs -P 20 -I{} curl -sS -o "$BATS_TEST_TMPDIR/answer-{}" -w '%{http_code}\n' --data-binary 'n{}' "$URL/function/f" \
+        >"$BATS_TEST_TMPDIR/codes"
+    [ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | tr -s ' ')" = ' 40 200' ]
+    for n in $(seq 40); do
+        [ "$(cat "$BATS_TEST_TMPDIR/answer-$n")" = "n$n" ]
+    done
+    [ "$(described f .counters.restored)" = 40 ]
+}
+
+@test "a killed zygote takes its snapshot with it, and a new one is made" {
+    deploy_tier f jail 'import sys; print(sys.stdin.read())'
+    call f --data-binary x
+    [ "$output" = x ]
+    kill -KILL "$(child_of "$DAEMON" skerry-zygote)"
+    wait_until env -C / curl -fsS --data-binary y "$URL/function/f"
+    call f --data-binary z
+    [ "$output" = z ]
+    [ "$(described f .snapshot)" = made ]
+}
