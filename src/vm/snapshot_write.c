@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "skerry/abi/warm.h"
@@ -14,6 +16,9 @@
 
 /* So many zero pages between two others are stored, too: each piece is a mapping when restored. */
 #define GAP 16u
+
+#define SEAL_TRIES    100u
+#define SEAL_PAUSE_NS 10000000
 
 struct writer {
     const uint8_t *ram;
@@ -84,6 +89,19 @@ static int write_file(const struct writer *writer, const struct snapshot_head *h
     return result;
 }
 
+/* The kernel says EBUSY while one of its own parts (reclaim, migration) holds a page of the file.
+ */
+static int seal(int fd)
+{
+    struct timespec pause = {0, SEAL_PAUSE_NS};
+    for (unsigned int tries = 1; fcntl(fd, F_ADD_SEALS, (int)WARM_SEALS) < 0; tries++) {
+        if (errno != EBUSY || tries == SEAL_TRIES)
+            return -errno;
+        ppoll(NULL, 0, &pause, NULL);
+    }
+    return 0;
+}
+
 int snapshot_write(struct machine *machine, const struct dirty *dirty, const struct vm_boot *boot,
                    int fd, struct err *err)
 {
@@ -112,6 +130,6 @@ int snapshot_write(struct machine *machine, const struct dirty *dirty, const str
     result = write_file(&writer, &head, fd);
     if (result < 0)
         return err_set(err, -result, "write the snapshot:");
-    return fcntl(fd, F_ADD_SEALS, (int)WARM_SEALS) < 0 ? err_set(err, errno, "seal the snapshot:")
-                                                       : 0;
+    result = seal(fd);
+    return result < 0 ? err_set(err, -result, "seal the snapshot:") : 0;
 }
