@@ -25,14 +25,16 @@ note "Functions from their snapshots"
 daemon_start env
 deploy py-jail --warm yes --host-usr python3 -c "$script"
 deploy py-cold --host-usr python3 -c "$script"
-targets=(py-jail py-cold)
+deploy py-jail-launcher --warm yes --host-usr --bind "$(readlink -f "$here/../sdk/python"):/sdk:ro" python3 /sdk/skerry.py -c "$script"
+targets=(py-jail py-jail-launcher py-cold)
 if [ -c /dev/kvm ]; then
     python3 "$here/../examples/python_image.py" "$work/python.tar"
     "$skerry" image import "$work/python.tar" --name python >/dev/null 2>&1
     deploy py-vm --tier vm --image python -- python3 -c "$script"
+    deploy py-vm-launcher --tier vm --image python -- python3 -m skerry -c "$script"
     deploy bare-vm --tier vm --exec "$build/bench/bare"
     deploy bare-vm-pool --tier vm --warm no --exec "$build/bench/bare"
-    targets+=(py-vm bare-vm bare-vm-pool)
+    targets+=(py-vm py-vm-launcher bare-vm bare-vm-pool)
 fi
 python3 "$here/warm_http.py" "$url" "$runs" "$work/function.py" "$work/body.json" "$build/bench/bare" "${targets[@]}" >"$work/rows"
 

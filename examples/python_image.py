@@ -3,7 +3,7 @@
 """An OCI image of this machine's Python, and nothing else: python_image.py OUT.tar
 
 What a program of the vm tier may see is its image alone, so an interpreter needs one: the program, the libraries that it
-and its modules have loaded, and the standard library. `skerry image import OUT.tar --name python` takes it.
+and its modules have loaded, the standard library, and `skerry` (sdk/python). `skerry image import OUT.tar --name python` takes it.
 """
 import hashlib
 import io
@@ -54,6 +54,8 @@ def layer():
         for path in sorted({program, "/usr/lib64/ld-linux-x86-64.so.2", *libraries(), *modules()}):
             name = path.lstrip("/") if path.startswith("/usr/") else "usr" + path
             tar.add(path, name, recursive=False)
+        sdk = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../sdk/python/skerry.py")
+        tar.add(sdk, sysconfig.get_path("stdlib").lstrip("/") + "/skerry.py", recursive=False)
         info = tarfile.TarInfo("usr/bin/python3")
         info.type, info.linkname = tarfile.SYMTYPE, os.path.basename(program)
         tar.addfile(info)

@@ -20,7 +20,7 @@ static const struct room {
     uint32_t count, bytes;
 } rooms[] = {{128, 128}, {32, 512}, {8, 2048}, {3, 16384}};
 
-#define LONG_BYTES (64UL << 10) /* WARM_ENV_MAX: all of a request's variables fit */
+#define LONG_BYTES (96UL << 10) /* WARM_ENV_MAX: all of a request's variables fit */
 
 static struct {
     uint64_t strings; /* of the first room; the rooms lie one after the other, then the long ones */

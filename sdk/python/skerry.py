@@ -7,12 +7,19 @@
     print(json.load(sys.stdin))
     skerry.done()
 
+Or leave the program as it is, and let this module run it: it calls ready() at the first use of sys.stdin, and done() at
+the end.
+
+    python3 skerry.py PROGRAM.py [ARGUMENT...]          python3 skerry.py -c CODE [ARGUMENT...]
+
 ready() and done() may be left out, and do no harm where a function is started anew for each request. Without ready()
 the snapshot is made at the first read of stdin; os.environ then lacks what came with the request, and random numbers
 of the random module are the same in each.
 """
+import atexit
 import os
 import sys
+import traceback
 
 
 def ready():
@@ -41,3 +48,67 @@ def _environment():
     """The entries that the process was given, in their order."""
     with open("/proc/self/environ", "rb") as file:
         return file.read().split(b"\0")[:-1]
+
+
+class _Input:
+    """In the place of sys.stdin until somebody uses it."""
+
+    def __getattr__(self, name):
+        return getattr(_begin(), name)
+
+    def __iter__(self):
+        return iter(_begin())
+
+    def __next__(self):
+        return next(_begin())
+
+    def __enter__(self):
+        return _begin().__enter__()
+
+    def __exit__(self, *why):
+        return sys.__stdin__.__exit__(*why)
+
+
+def _begin():
+    if isinstance(sys.stdin, _Input):
+        sys.stdin = sys.__stdin__
+        ready()
+    return sys.__stdin__
+
+
+def _run(code, path, arguments):
+    """The program's exit status, as the interpreter would have it."""
+    sys.argv = [path, *arguments]
+    scope = {"__name__": "__main__", "__builtins__": __builtins__, "__file__": path, "__doc__": None}
+    sys.stdin = _Input()
+    try:
+        exec(compile(code, path, "exec"), scope)  # the program is what we were started for
+        return 0
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 255
+        print(end.code, file=sys.stderr)
+    except BaseException:  # as the interpreter does
+        traceback.print_exc()
+    return 1
+
+
+def main():
+    arguments = sys.argv[1:]
+    if len(arguments) >= 2 and arguments[0] == "-c":
+        status = _run(arguments[1], "-c", arguments[2:])
+    elif arguments and not arguments[0].startswith("-"):
+        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+        with open(arguments[0], "rb") as file:
+            code = file.read()
+        status = _run(code, arguments[0], arguments[1:])
+    else:
+        sys.exit("usage: skerry.py PROGRAM.py [ARGUMENT...] | -c CODE [ARGUMENT...]")
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()  # waits for those that are no daemons
+    atexit._run_exitfuncs()
+    done(status)
+
+
+if __name__ == "__main__":
+    main()

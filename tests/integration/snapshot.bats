@@ -122,6 +122,42 @@ done()"
     environment_comes vm
 }
 
+launched() { # TIER: an unmodified program, run by the launcher, as python3 runs it
+    local program='import atexit, os, random, sys
+if len(sys.argv) > 1: print(sys.argv[1:])
+for line in sys.stdin: print(os.environ["Http_X_Color"], line.strip(), random.random())
+atexit.register(print, "over")
+sys.exit(3 if "bad" in line else None)'
+    local launcher=(python3 /sdk/skerry.py)
+    local options=(--warm yes --host-usr --bind "$SRC/sdk/python:/sdk:ro")
+    if [ "$1" = vm ]; then
+        [ -c /dev/kvm ] || skip "no /dev/kvm here"
+        python_image
+        launcher=(python3 -m skerry)
+        options=(--tier vm --image python --)
+    fi
+    "$skerry" deploy --state "$STATE" f "${options[@]}" "${launcher[@]}" -c "$program"
+    call f --data-binary good -H 'X-Color: green'
+    [ "$code" = 200 ]
+    [[ $output == 'green good 0.'*$'\nover' ]]
+    local first=$output
+    call f --data-binary good -H 'X-Color: green'
+    [[ $output == 'green good 0.'*$'\nover' ]]
+    [ "$output" != "$first" ]
+    call f --data-binary bad -H 'X-Color: blue'
+    [ "$code" = 500 ]
+    [[ $output == *'exit status 3'* ]]
+    [ "$(described f .counters.restored)" = 3 ]
+}
+
+@test "jail: the launcher runs a program that knows nothing of it" {
+    launched jail
+}
+
+@test "vm: the launcher runs a program that knows nothing of it" {
+    launched vm
+}
+
 ends_as_it_ends() { # TIER: statuses, signals, deadlines
     deploy_tier f "$1" 'import os, sys
 what = sys.stdin.read()

@@ -221,7 +221,7 @@ def _():
                          (driver.request_bytes({"A": "1"}, count=5000), [null] * 3),
                          (driver.request_bytes({"A": "1"}), [null] * 2),
                          (driver.request_bytes({"A": "1"}), [null] * 4),
-                         (driver.request_bytes({"A": "x" * 70000}), [null] * 3)):
+                         (driver.request_bytes({"A": "x" * 100000}), [null] * 3)):
         restored = driver.Restored(snapshot)
         restored.process.send(message or b"\0", fds)
         equal(restored.process.wait(), 1 << 8)
