@@ -49,8 +49,10 @@ class Place:
 
     def __init__(self, root):
         self.root, self.tree = root, f"{root}/bundle/rootfs"
-        for path in (f"{build}/tests/vm/hello", f"{build}/bench/bench-vmcalls", "/bin/busybox", "/usr/bin/openssl", PYTHON):
+        for path in ("/bin/busybox", "/usr/bin/openssl", PYTHON):
             self.add(path)
+        for path in (f"{build}/tests/vm/hello", f"{build}/bench/bench-vmcalls"):
+            self.add(path, f"/bin/{os.path.basename(path)}")
         modules = f"/usr/lib/{os.path.basename(PYTHON)}"
         shutil.copytree(modules, self.tree + modules, symlinks=True,
                         ignore=shutil.ignore_patterns("test*", "lib2to3", "ensurepip", "idlelib", "config-*"))
@@ -58,12 +60,12 @@ class Place:
         subprocess.run(["mkfs.erofs", f"{root}/disk", self.tree], check=True, stdout=subprocess.DEVNULL)
         self.runsc = shutil.which("runsc")
 
-    def add(self, path):
-        """A program and the libraries that it links, at their own paths."""
+    def add(self, path, at=None):
+        """A program, and the libraries that it links at their own paths."""
         listed = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
-        for each in [path] + re.findall(r"(/\S+) \(0x", listed):
-            os.makedirs(os.path.dirname(self.tree + each), exist_ok=True)
-            shutil.copy(each, self.tree + each)
+        for each, to in [(path, at or path)] + [(each, each) for each in re.findall(r"(/\S+) \(0x", listed)]:
+            os.makedirs(os.path.dirname(self.tree + to), exist_ok=True)
+            shutil.copy(each, self.tree + to)
 
     def vm(self, *words, options=()):
         return [monitor, "--image", f"{self.root}/disk", *options, "--", *words]
@@ -108,7 +110,7 @@ def starts(place):
         vm.append(timed([monitor, "--", hello]))
         host.append(timed([hello]))
         if place.runsc and i % 10 == 0:
-            runsc.append(timed(place.in_runsc(hello)))
+            runsc.append(timed(place.in_runsc("/bin/hello")))
     row("libc-free program, spawn to exit", "us", vm, host, runsc)
 
 
@@ -117,8 +119,8 @@ def calls(place):
     goals = {"getppid": "<= 1x", "pread-4096": "<= 1x", "clock_gettime": "<= 1x", "loop-1e6": "<= 1.03x"}
     seen = {"host": {}, "vm": {}, "runsc": {}}
     for i in range(rounds):
-        for who, command in (("host", [program]), ("vm", place.vm(program)),
-                             ("runsc", place.in_runsc(program) if i == 0 else None)):
+        for who, command in (("host", [program]), ("vm", place.vm("/bin/bench-vmcalls")),
+                             ("runsc", place.in_runsc("/bin/bench-vmcalls") if i == 0 else None)):
             for line in (said(command) or "").splitlines():
                 name, value = line.split()
                 seen[who].setdefault(name, []).append(float(value))
@@ -150,8 +152,7 @@ def computing(place):
 
 
 def exits(place):
-    for name, words in (("libc-free program", [f"{build}/tests/vm/hello"]),
-                        ("bench-vmcalls", [f"{build}/bench/bench-vmcalls"]),
+    for name, words in (("libc-free program", ["/bin/hello"]), ("bench-vmcalls", ["/bin/bench-vmcalls"]),
                         ("Python's loop", [PYTHON, "-c", LOOP])):
         done = subprocess.run(place.vm(*words, options=["--stages"]), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, check=False)

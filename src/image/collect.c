@@ -118,13 +118,20 @@ static int collect_rootfs(struct image_store *store, struct hex_set *keep)
     return result;
 }
 
+/* A disk that is being made: disk.c keeps it locked. */
+static bool in_making(int dir, const char *name)
+{
+    fd_owner fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 static int collect_files(struct image_store *store, const char *place, const struct hex_set *keep)
 {
     char **names = NULL;
     int count = store_names(store, place, &names);
     fd_owner dir = store_open_dir(store, place);
     for (int i = 0; i < count && dir >= 0; i++) {
-        if (!hex_set_has(keep, names[i]))
+        if (!hex_set_has(keep, names[i]) && !in_making(dir, names[i]))
             unlinkat(dir, names[i], 0);
     }
     store_names_free(names, count);

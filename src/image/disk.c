@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -121,19 +122,32 @@ static int mkfs_main(const char *rootfs, const char *temp, pid_t parent)
     return errno == ENOENT ? MKFS_MISSING : MKFS_FAILED;
 }
 
+/* A file of a name of its own that the collector of the store leaves alone: it is locked. */
+static int make_temp(struct image_disk *making, struct err *err)
+{
+    struct stat status = {0};
+    while (status.st_nlink == 0) { /* collected before it was locked: once more */
+        int size = snprintf(making->temp, sizeof(making->temp), "%s.XXXXXX", making->disk);
+        if (size >= (int)sizeof(making->temp))
+            return err_set(err, ENAMETOOLONG, "the path of the disk '%.200s' is too long",
+                           making->disk);
+        fd_close(&making->file);
+        making->file = mkostemp(making->temp, O_CLOEXEC);
+        if (making->file < 0 || flock(making->file, LOCK_EX) < 0 ||
+            fstat(making->file, &status) < 0)
+            return err_set(err, errno, "make a file like %.300s:", making->temp);
+    }
+    if (geteuid() == 0 && fchown(making->file, READER, READER) < 0)
+        return err_set(err, errno, "give %.300s to who writes it:", making->temp);
+    return 0;
+}
+
 int image_disk_begin(const char *rootfs, const char *disk, struct image_disk *out, struct err *err)
 {
-    struct image_disk making = {.pid = -1, .ended = -1};
-    if (snprintf(making.temp, sizeof(making.temp), "%s.XXXXXX", disk) >= (int)sizeof(making.temp))
-        return err_set(err, ENAMETOOLONG, "the path of the disk '%.200s' is too long", disk);
+    struct image_disk making = {.pid = -1, .ended = -1, .file = -1};
     snprintf(making.disk, sizeof(making.disk), "%s", disk);
-    fd_owner fd = mkostemp(making.temp, O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, errno, "make a file like %.300s:", making.temp);
     pid_t parent = getpid();
-    int result = 0;
-    if (geteuid() == 0 && fchown(fd, READER, READER) < 0)
-        result = err_set(err, errno, "give %.300s to who writes it:", making.temp);
+    int result = make_temp(&making, err);
     if (result == 0 && (making.pid = fork()) == 0)
         _exit(mkfs_main(rootfs, making.temp, parent));
     if (result == 0 && making.pid < 0)
@@ -161,8 +175,7 @@ static int judge_end(const struct image_disk *making, int status, struct err *er
 /* What nobody wrote, now root's and not to be written any more, gets its name. */
 static int store_disk(const struct image_disk *making, struct err *err)
 {
-    fd_owner fd = open(making->temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || (geteuid() == 0 && fchown(fd, 0, 0) < 0) || fchmod(fd, 0444) < 0 ||
+    if ((geteuid() == 0 && fchown(making->file, 0, 0) < 0) || fchmod(making->file, 0444) < 0 ||
         rename(making->temp, making->disk) < 0)
         return err_set(err, errno, "store the disk %.300s:", making->disk);
     return 0;
@@ -182,6 +195,7 @@ int image_disk_end(struct image_disk *making, struct err *err)
         result = store_disk(making, err);
     if (result < 0)
         unlink(making->temp);
+    fd_close(&making->file);
     fd_close(&making->ended);
     return result;
 }
@@ -193,13 +207,15 @@ void image_disk_cancel(struct image_disk *making)
         waitpid(making->pid, NULL, 0);
     }
     making->pid = -1;
-    unlink(making->temp);
+    if (making->temp[0] != '\0')
+        unlink(making->temp);
+    fd_close(&making->file);
     fd_close(&making->ended);
 }
 
 int image_disk_make(const char *rootfs, const char *disk, struct err *err)
 {
-    struct image_disk making;
+    struct image_disk making = {.pid = -1, .ended = -1, .file = -1};
     int result = image_disk_begin(rootfs, disk, &making, err);
     return result < 0 ? result : image_disk_end(&making, err);
 }

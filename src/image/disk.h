@@ -17,6 +17,7 @@
 struct image_disk { /* one that is being made */
     pid_t pid;
     int ended; /* readable when mkfs.erofs has ended */
+    int file;  /* the disk to be; locked as long as it has no name of its own */
     char disk[IMAGE_DISK_PATH_MAX], temp[IMAGE_DISK_PATH_MAX];
 };
 

@@ -184,12 +184,12 @@ END
     [ "$output" = served ]
     kill -0 "$slow" "$second" "$third"
     echo >&9
-    wait "$second"
-    wait "$third"
+    wait "$second" || { cat second.out && false; }
+    wait "$third" || { cat third.out && false; }
     call second
     [ "$output" = second ]
     echo >&8
-    wait "$slow"
+    wait "$slow" || { cat slow.out && false; }
     exec 8>&- 9>&-
     call slow --data-binary '{"a": 1}'
     [ "$output" = 1 ]
