@@ -91,7 +91,7 @@ reported() { # reported WORDS: the report's first line has them, and no assert o
     attack bell-unknown
     [[ ${stderr_lines[1]} == "  the program is $attacks/attack-bell-unknown" ]]
     local hex='[0-9a-f]{16}' line
-    local first="^  rip $hex flags [0-9a-f]{8} rsp $hex in the program\+0x[0-9a-f]+$"
+    local first="^  rip $hex flags [0-9a-f]{8} rsp $hex in the program[+]0x[0-9a-f]+\$"
     [[ ${stderr_lines[2]} =~ $first ]]
     for line in "${stderr_lines[@]:3:3}"; do
         [[ $line =~ ^("  "|" ")r[a-z0-9]+" "+$hex ]]
