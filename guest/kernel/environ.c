@@ -18,7 +18,7 @@
 
 static const struct room {
     uint32_t count, bytes;
-} rooms[] = {{128, 128}, {32, 512}, {8, 2048}, {3, 16384}};
+} rooms[] = {{256, 128}, {48, 512}, {12, 2048}, {4, 16384}}; /* 128 header lines come as two each */
 
 #define LONG_BYTES (96UL << 10) /* WARM_ENV_MAX: all of a request's variables fit */
 
