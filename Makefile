@@ -16,8 +16,9 @@ demo: setup-build setup-demo all ## deploy and invoke the examples; ONCE=1 ends 
 test: setup-build setup-test setup-demo all ## run every test; T="unit http" chooses some
 	@tests/run $(T)
 
-lab: setup-build setup-test setup-demo setup-lab all ## run the tests on Linux 6.1, emulated
+lab: setup-build setup-test setup-demo setup-lab all ## run the tests on Linux 6.1, emulated, and the vm tier on kvm-amd
 	@lab/run.sh $(T)
+	@[ -n "$(T)" ] || lab/kvm.sh
 
 bench: setup-build setup-demo setup-bench all ## measure, beside the peers
 	@bench/run.sh

@@ -61,7 +61,12 @@ for name in "${chosen[@]}"; do
         program memory -n 100 -s -100 "${MEMORY_ROUNDS:-3}"
         [ "${QUICK:-0}" != 0 ] || program memory -n 1000 "${MEMORY_ROUNDS:-3}"
         ;;
-    oci | warm_http | examples | syscalls | http | density | cpu | profile | soak) "bench/$name.sh" ;;
+    soak)
+        bench/soak.sh
+        SOAK=$((${SOAK:-20000} / 10)) bench/soak.sh warm
+        [ ! -c /dev/kvm ] || SOAK=$((${SOAK:-20000} / 10)) bench/soak.sh vm
+        ;;
+    oci | warm_http | examples | syscalls | http | density | cpu | profile) "bench/$name.sh" ;;
     *)
         echo "bench: there is no benchmark '$name', only: ${all[*]}" >&2
         exit 2

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# SOAK requests (20,000), each in a fresh sandbox, and what is left afterwards: descriptors,
+# SOAK requests (20,000) of one kind: soak.sh [bare|warm|vm], each in a fresh sandbox: a libc-free program (default), a
+# Python function brought back from its snapshot, one in a machine that is reset; and what is left afterwards: descriptors,
 # processes, mounts, namespaces, cgroups, slab and memory of the daemon, before and after. The
 # counts are taken when the pool has its size at rest.
 set -euo pipefail
 # shellcheck source=bench/lib.sh
 source "$(dirname "$0")/lib.sh"
+kind=${1:-bare}
 wanted=${SOAK:-20000}
 rest=${SOAK_REST:-20} # seconds until the pool has shrunk
 
@@ -52,7 +54,17 @@ counts() { # LABEL
 
 note "soak: $wanted requests"
 daemon_start env
-deploy bare --exec "$build/bench/bare"
+script='import json, sys; print(json.dumps(sys.stdin.read()))'
+case $kind in
+bare) deploy bare --exec "$build/bench/bare" ;;
+warm) deploy bare --warm yes --host-usr python3 -c "$script" ;;
+vm)
+    python3 "$here/../examples/python_image.py" "$work/python.tar"
+    "$skerry" image import "$work/python.tar" --name python >/dev/null 2>&1
+    deploy bare --tier vm --image python -- python3 -m skerry -c "$script"
+    ;;
+*) echo "soak: bare, warm or vm" >&2 && exit 2 ;;
+esac
 load "$url/function/bare" 32 3 >/dev/null
 sleep "$rest"
 counts before
@@ -75,4 +87,5 @@ counts after
 jq -n --argjson requests "$done" --argjson failed "$failed" --argjson seconds "$took" \
     --slurpfile counts "$work/counts" --slurpfile loads "$work/loads" \
     '{requests: $requests, failed: $failed, seconds: $seconds, counts: $counts, loads: $loads}' >"$work/json"
-result soak "$work/json"
+[ "$kind" = bare ] && name=soak || name=soak-$kind
+result "$name" "$work/json"

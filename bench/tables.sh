@@ -41,12 +41,12 @@ density() {
         "", "Medians of \([.rows[].round] | max) rounds."' "$dir/density.json"
 }
 
-soak() {
+soak() { # NAME: soak, soak-warm, soak-vm
     jq -r '.counts[0] as $a | .counts[1] as $b |
         "\(.requests) requests in \(.seconds) s, \(.failed) failed.", "",
         "| | before | after |", "|---|--:|--:|",
         ("processes", "descriptors", "namespaces", "cgroups", "mounts", "services_rss_kib", "machine_namespaces",
-         "machine_cgroups", "slab_kib", "available_kib" | "| \(.) | \($a[.]) | \($b[.]) |")' "$dir/soak.json"
+         "machine_cgroups", "slab_kib", "available_kib" | "| \(.) | \($a[.]) | \($b[.]) |")' "$dir/$1.json"
 }
 
 syscalls() {
@@ -104,8 +104,9 @@ measured() { # NAME: when and on what
 table() {
     [ -e "$dir/$1.json" ] || { echo "Not measured."; return; }
     case $1 in
-    http | density | oci | soak | syscalls | examples | cpu | vm) "$1" ;;
+    http | density | oci | syscalls | examples | cpu | vm) "$1" ;;
     warm | warm-jail | warm-http) snapshots "$1" ;;
+    soak*) soak "$1" ;;
     daemon-stages) stages ;;
     *) series "$1" ;;
     esac
