@@ -174,7 +174,6 @@ static int tell_one(struct supervisor *s, struct entry *entry)
         break;
     case GATEWAY_FAILED:
         message.kind = LINK_FUNCTION_FAILED;
-        snprintf(message.why, sizeof(message.why), "%.255s", entry->why.text);
         rc = entry->status == CTL_FAILED ? send_message(s, &message, NULL, 0) : 0;
         break;
     default:

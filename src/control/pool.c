@@ -164,6 +164,11 @@ static uint32_t take_one(struct pool *pool, const struct pool_member *taker)
     return 1;
 }
 
+static bool has_enough(const struct pool_member *member)
+{
+    return member->granted >= smaller(member->want, member->max);
+}
+
 /*
  * Takes one from the tenant that has most memory, if it has more than the taker's tenant is going
  * to have, out of its function that has most.
@@ -175,7 +180,10 @@ static uint32_t take_from_tenant(struct pool *pool, const struct pool_member *ta
     for (uint32_t i = 0; i < pool->top; i++) {
         const struct pool_member *member = &pool->members[i];
         uint64_t bytes = pool->tenant_bytes[member->tenant];
-        if (member->max == 0 || member->granted < 2 || member->tenant == taker->tenant)
+        if (member->max == 0 || member->granted == 0 || member->tenant == taker->tenant)
+            continue;
+        /* its last one only for somebody who has none, and who will have no more than it keeps */
+        if (member->granted == 1 && (taker->granted > 0 || bytes < 2 * member->cost))
             continue;
         if (bytes < most ||
             (bytes == most && largest != NULL && member->granted <= largest->granted))
@@ -189,6 +197,7 @@ static uint32_t take_from_tenant(struct pool *pool, const struct pool_member *ta
         return 0;
     struct pool_member *member = &pool->members[largest - pool->members];
     set_granted(pool, member, member->granted - 1);
+    set_short(pool, member, !has_enough(member));
     return 1;
 }
 
@@ -199,11 +208,6 @@ static uint32_t starving_count(const struct pool *pool)
     for (uint32_t i = 0; i < pool->top && count < pool->short_count; i++)
         count += pool->members[i].is_short && pool->members[i].granted == 0;
     return count;
-}
-
-static bool has_enough(const struct pool_member *member)
-{
-    return member->granted >= smaller(member->want, member->max);
 }
 
 static void give(struct pool *pool, struct pool_member *member, uint32_t target)

@@ -176,7 +176,7 @@ struct function {
     struct lane *lane;       /* of its tenant */
     struct list wanted;      /* functions with want > 0 */
     struct function *bucket; /* next of the same hash */
-    char why[LINK_WHY_MAX];  /* it cannot be served now; empty: it can, or will soon */
+    bool failed;             /* it cannot be served now; else it can, or will soon */
 };
 
 struct call {
@@ -372,6 +372,9 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
 void function_del(struct gateway *gw, const struct link_message *message);
 void function_slots(struct gateway *gw, const struct link_message *message);
 void function_down(struct gateway *gw, const struct link_message *message);
+/* What clients of a function are told that cannot be served. */
+extern const char function_failed_text[];
+
 /* It cannot be served now: who waits is told why. */
 void function_failed(struct gateway *gw, const struct link_message *message);
 /* A call that is ready: starts it, queues it, or LIFE_EV_NO_ROOM. */

@@ -28,7 +28,7 @@ enum link_kind {
     LINK_SLOTS,           /* index, generation, value: sandboxes that may run at once */
     LINK_FUNCTION_DOWN,   /* its zygote died: calls in flight are lost (502), a PUT follows */
     LINK_DRAIN,           /* stop accepting, finish what runs, answer DRAINED, exit */
-    LINK_FUNCTION_FAILED, /* index, generation, why: it cannot be served; until the next PUT with
+    LINK_FUNCTION_FAILED, /* index, generation: it cannot be served; until the next PUT with
                              three descriptors requests get 503 with the reason */
     LINK_SERVE,           /* the first table is complete: accept connections, answer READY */
     /* gateway to supervisor */
@@ -38,8 +38,6 @@ enum link_kind {
     LINK_RETIRED, /* index, generation, value: serial; no call uses these sockets any more (they are
                      closed) */
 };
-
-#define LINK_WHY_MAX 256
 
 struct link_function {
     char name[FUNCTION_NAME_MAX];
@@ -56,7 +54,6 @@ struct link_message {
     uint64_t generation;
     uint64_t value;
     struct link_function function;
-    char why[LINK_WHY_MAX];
 };
 
 /* What a gateway is started with; it owns all descriptors. */

@@ -137,8 +137,8 @@ static void call_begin(struct gateway *gw, struct conn *conn)
         call_event(gw, call, LIFE_EV_REFUSED);
         return;
     }
-    if (function->why[0] != '\0') {
-        call_note(call, 503, function->why);
+    if (function->failed) {
+        call_note(call, 503, function_failed_text);
         call_event(gw, call, LIFE_EV_REFUSED);
         return;
     }

@@ -12,6 +12,9 @@
 #include "base/log.h"
 #include "gateway/core.h"
 
+/* The reason names places of the host: it is for the owner. */
+const char function_failed_text[] = "it cannot be served now; 'skerry describe' says why";
+
 /* FNV-1a. Only the administrator chooses what is in the table, so nobody can aim at its buckets. */
 static struct function **bucket_of(struct gateway *gw, const char *name, const char *tenant)
 {
@@ -150,8 +153,8 @@ void function_enqueue(struct gateway *gw, struct function *function, struct call
         call_event(gw, call, LIFE_EV_REMOVED);
         return;
     }
-    if (function->why[0] != '\0') {
-        call_note(call, 503, function->why);
+    if (function->failed) {
+        call_note(call, 503, function_failed_text);
         call_event(gw, call, LIFE_EV_UNSTARTABLE);
         return;
     }
@@ -298,7 +301,7 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
     if (function->channel != NULL)
         function->channel->serial = message->value;
     if (function->channel != NULL || other)
-        function->why[0] = '\0';
+        function->failed = false;
     function_changed(gw, function);
 }
 
@@ -334,11 +337,10 @@ void function_failed(struct gateway *gw, const struct link_message *message)
     struct function *function = function_of(gw, message);
     if (function == NULL || function->channel != NULL)
         return;
-    snprintf(function->why, sizeof(function->why), "it cannot be served now: %.*s",
-             (int)strnlen(message->why, sizeof(message->why)), message->why);
+    function->failed = true;
     while (!list_is_empty(&function->queue)) {
         struct call *call = LIST_OWNER(function->queue.next, struct call, node);
-        call_note(call, 503, function->why);
+        call_note(call, 503, function_failed_text);
         call_event(gw, call, LIFE_EV_UNSTARTABLE); /* takes it out of the queue */
     }
 }

@@ -16,7 +16,7 @@
 #include "jail/plan.h"
 
 #define ZYGOTE_CONTROL_FD 3
-#define HANDOVER_VERSION  1
+#define HANDOVER_VERSION  2
 #define FILTER_LENGTH_MAX 4096 /* instructions: BPF_MAXINSNS */
 #define SLOTS_MAX         1024
 

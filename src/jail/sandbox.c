@@ -274,7 +274,7 @@ static void serve_machine(struct slot *slot, long program)
         if (atomic_load(&slot->doomed)) /* in this order: see kill_if_asked */
             slot_leave(1);
         slot->clone_ns = slot->cloned_ns = clock_now_ns();
-        if (warm_ready(slot, program) < 0)
+        if (warm_ready(slot, program, 0) < 0)
             slot_leave(1);
         serve_request(slot);
     }
@@ -287,7 +287,7 @@ static void serve_warm(struct slot *slot, long program)
         warm_make(slot, program);
         slot_leave(0);
     }
-    if (warm_ready(slot, program) < 0)
+    if (warm_ready(slot, program, 1) < 0)
         slot_leave(1);
     serve_request(slot);
     if ((zygote.hand.plan.flags & JAIL_KVM) != 0)
@@ -312,6 +312,10 @@ int sandbox_init_main(void *arg)
                             slot, NULL);
         if (result < 0)
             break;
+        if (slot->next_pid != 0 && result != slot->next_pid) {
+            slot->unkept++; /* the program before made others; this one leaves, too */
+            slot_leave(0);
+        }
         if (!may_follow && drop_capabilities() < 0)
             slot_leave(1);
         if (slot->role != WARM_ROLE_COLD)

@@ -118,6 +118,8 @@ static void open_for_kill(struct slot *slot, long pid)
     slot->pidfd = (int)raw2(SYS_pidfd_open, pid, 0);
     if (slot->pidfd >= 0)
         kill_if_asked(slot);
+    else /* what cannot be killed must not run */
+        raw2(SYS_kill, pid, SIGKILL);
 }
 
 /* One sandbox, from its namespaces to its report. Returns 0, or -errno when none can be made. */
@@ -156,6 +158,27 @@ static long run_one(struct slot *slot)
     return slot->taken_ns == 0 && slot->exec_errno != 0 ? -slot->exec_errno : 0;
 }
 
+/* Other slots' descriptors, which came with the zygote's table: they are none of this one's
+ * business, and they would count for the limit of its program's. */
+static void close_others(const struct slot *slot)
+{
+    const int own[3] = {slot->events_fd, slot->warm_near, slot->warm_far};
+    int from = zygote.fds_own;
+    for (;;) {
+        int next = -1;
+        for (int i = 0; i < 3; i++) {
+            if (own[i] >= from && (next < 0 || own[i] < next))
+                next = own[i];
+        }
+        if (next < 0)
+            break;
+        if (next > from)
+            raw3(SYS_close_range, from, next - 1, 0);
+        from = next + 1;
+    }
+    raw3(SYS_close_range, from, INT32_MAX, 0);
+}
+
 static void spawner_prepare(struct slot *slot)
 {
     const struct jail_plan *plan = &zygote.hand.plan;
@@ -171,6 +194,7 @@ static void spawner_prepare(struct slot *slot)
     struct rlimit pids = {plan->limits.pids_max, plan->limits.pids_max};
     struct rlimit memory = {plan->limits.mem_bytes, plan->limits.mem_bytes};
     raw5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    close_others(slot);
     raw4(SYS_rt_sigaction, SIGUSR1, &action, NULL, SIGSET_BYTES);
     raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
     raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);

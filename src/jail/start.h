@@ -25,7 +25,7 @@
 #include "skerry/abi/warm.h"
 
 #define START_MAGIC       UINT32_C(0x31544b53) /* "SKT1" */
-#define START_VERSION     1
+#define START_VERSION     2
 #define START_ENV_MAX     (96u * 1024u) /* bytes of environment in one message */
 #define START_ENV_STRINGS 1024u         /* strings of environment in one message */
 

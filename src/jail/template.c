@@ -205,7 +205,8 @@ static int slots_adjust(struct jail_template *template, struct err *err)
     int result = 0;
     if (!template->ready || template->gone)
         return 0;
-    uint32_t alive = slots_alive(template) - template->retiring;
+    uint32_t living = slots_alive(template);
+    uint32_t alive = living > template->retiring ? living - template->retiring : 0;
     for (; alive > template->want && retire_one(template) == 0; alive--)
         template->retiring++;
     for (uint32_t i = 0; result == 0 && i < SLOTS_MAX && alive < template->want; i++) {

@@ -31,6 +31,8 @@
 #define UNREADY_MAX 3 /* programs in a row that did not get ready: it is not tried again */
 #define MAKERS_MAX  3 /* programs that died while they made the snapshot */
 
+#define PATIENCE_MAX_NS (10 * NS_PER_SEC) /* requests wait meanwhile */
+
 static_assert(START_ENV_MAX <= WARM_ENV_MAX, "the environment of every request fits");
 
 union warm_message {
@@ -64,6 +66,13 @@ static int snapshot_sealed(void)
     return seals >= 0 && (seals & WARM_SEALS) == WARM_SEALS;
 }
 
+/* What the template's word says while this slot makes the snapshot: its owner stands in it, so that
+ * one step takes the work and a death at any line leaves it with somebody who can be named. */
+static uint32_t making(const struct slot *slot)
+{
+    return JAIL_SNAPSHOT_MAKING | (slot->index + 1) << 8;
+}
+
 static enum warm_role without_snapshot(void)
 {
     /* a program that is not a monitor has nothing to wait with */
@@ -74,7 +83,6 @@ static enum warm_role without_snapshot(void)
 
 enum warm_role warm_choose(struct slot *slot)
 {
-    slot->maker = 0;
     if (zygote.hand.plan.warm == JAIL_WARM_NO || slot->warm_near < 0)
         return WARM_ROLE_COLD;
     if (zygote.hand.plan.warm == JAIL_WARM_POOL)
@@ -85,14 +93,15 @@ enum warm_role warm_choose(struct slot *slot)
             return WARM_ROLE_RESTORE;
         if (state == JAIL_SNAPSHOT_REFUSED)
             return without_snapshot();
-        if (state == JAIL_SNAPSHOT_MAKING) {
-            raw6(SYS_futex, RAW_ARG(&zygote.warm), FUTEX_WAIT, JAIL_SNAPSHOT_MAKING, 0, 0, 0);
+        if (state != JAIL_SNAPSHOT_NONE) {
+            struct timespec second = {1, 0}; /* who decides may die before it wakes us */
+            raw6(SYS_futex, RAW_ARG(&zygote.warm), FUTEX_WAIT, (long)state, RAW_ARG(&second), 0, 0);
             continue;
         }
-        if (!atomic_compare_exchange_strong(&zygote.warm, &state, JAIL_SNAPSHOT_MAKING))
-            continue;
-        slot->maker = 1;
-        return WARM_ROLE_MAKE;
+        if (slot->next_pid != 0)
+            slot_leave(0); /* the snapshot is made in a sandbox that is new */
+        if (atomic_compare_exchange_strong(&zygote.warm, &state, making(slot)))
+            return WARM_ROLE_MAKE;
     }
 }
 
@@ -133,6 +142,11 @@ void warm_drain(struct slot *slot)
     char byte;
     const int ends[2] = {slot->warm_near, slot->warm_far};
     for (int i = 0; i < 2; i++) {
+        struct pollfd shut = {.fd = ends[i], .events = POLLRDHUP};
+        if (raw3(SYS_poll, &shut, 1, 0) != 0) { /* it would never be empty */
+            atomic_store(&slot->retired, 1);    /* the next slot has a new pair */
+            slot_leave(1);
+        }
         while (raw6(SYS_recvfrom, ends[i], RAW_ARG(&byte), 1, MSG_DONTWAIT, 0, 0) >= 0)
             ;
     }
@@ -173,7 +187,8 @@ static uint32_t hear(struct slot *slot, int pidfd, uint64_t until_ns, union warm
 /* Half the time of a request: one that came meanwhile still has the other half. */
 static uint64_t patience(void)
 {
-    return clock_now_ns() + zygote.hand.plan.limits.timeout_ns / 2;
+    uint64_t half = zygote.hand.plan.limits.timeout_ns / 2;
+    return clock_now_ns() + (half < PATIENCE_MAX_NS ? half : PATIENCE_MAX_NS);
 }
 
 static long watch(long program)
@@ -186,7 +201,6 @@ void warm_make(struct slot *slot, long program)
     union warm_message message;
     long pidfd = watch(program);
     uint32_t kind = pidfd < 0 ? 0 : hear(slot, (int)pidfd, patience(), &message);
-    slot->maker = 0;
     if (kind == WARM_MADE && snapshot_sealed()) {
         atomic_store(&slot->retired, 1);
         decide(JAIL_SNAPSHOT_MADE, NULL);
@@ -194,21 +208,24 @@ void warm_make(struct slot *slot, long program)
         message.refusal.reason[WARM_REASON_MAX - 1] = '\0';
         decide(JAIL_SNAPSHOT_REFUSED, message.refusal.reason);
     } else if (raw4(SYS_wait4, program, NULL, WNOHANG | __WALL, NULL) == program) {
-        decide(JAIL_SNAPSHOT_REFUSED, "it died before it read its input");
+        decide(JAIL_SNAPSHOT_REFUSED, "it died before it was saved");
     } else {
-        decide(JAIL_SNAPSHOT_REFUSED, "it did not read its input within half its time limit");
+        decide(JAIL_SNAPSHOT_REFUSED,
+               "it did not read its input within half its time limit, or 10 s");
     }
 }
 
 void warm_maker_gone(struct slot *slot)
 {
-    if (!slot->maker)
+    if (slot->role == WARM_ROLE_MAKE && atomic_load(&zygote.warm) != JAIL_SNAPSHOT_MADE)
+        raw2(SYS_ftruncate, zygote.snapshot, 0); /* its pages are this slot's to pay for */
+    slot->role = WARM_ROLE_COLD;
+    if (atomic_load(&zygote.warm) != making(slot))
         return;
-    slot->maker = 0;
     if (atomic_fetch_add(&zygote.makers, 1) + 1 < MAKERS_MAX)
         decide(JAIL_SNAPSHOT_NONE, NULL);
     else
-        decide(JAIL_SNAPSHOT_REFUSED, "it was killed before it read its input (its memory limit?)");
+        decide(JAIL_SNAPSHOT_REFUSED, "it was killed before it was saved (its memory limit?)");
 }
 
 /* What a program said, or did not say, instead of READY. */
@@ -225,7 +242,7 @@ static void not_ready(const struct slot *slot, uint32_t kind, union warm_message
     decide(JAIL_SNAPSHOT_REFUSED, "what was saved could not be brought back");
 }
 
-int warm_ready(struct slot *slot, long program)
+int warm_ready(struct slot *slot, long program, int first)
 {
     union warm_message message;
     if (slot->program_fd >= 0)
@@ -233,7 +250,8 @@ int warm_ready(struct slot *slot, long program)
     slot->program_fd = (int)watch(program);
     uint32_t kind = slot->program_fd < 0 ? 0 : hear(slot, slot->program_fd, patience(), &message);
     if (kind != WARM_READY) {
-        not_ready(slot, kind, &message);
+        if (first) /* after a request, that was what ended it */
+            not_ready(slot, kind, &message);
         return -1;
     }
     atomic_store(&zygote.unready, 0);

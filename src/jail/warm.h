@@ -30,9 +30,9 @@ long warm_become(struct slot *slot);
  * must end then. */
 void warm_make(struct slot *slot, long program);
 
-/* Pid 1: waits until a program of the pool, or a restored one, is ready. 0, or -1 when it will not
- * be: the sandbox must end. */
-int warm_ready(struct slot *slot, long program);
+/* Pid 1: waits until a program of the pool, or a restored one, is ready; first: it has served no
+ * request yet. 0, or -1 when it will not be: the sandbox must end. */
+int warm_ready(struct slot *slot, long program, int first);
 
 /* Pid 1: hands over the request in slot->message with its descriptors (closed then). 0 or -errno.
  */
@@ -45,7 +45,7 @@ long warm_request(struct slot *slot, const struct start_header *header, int fds[
  */
 int warm_done(struct slot *slot, struct rusage *out_usage);
 
-/* The slot whose program made the snapshot died before a verdict (spawner, zygote). */
+/* The slot's sandbox is gone (spawner, zygote): a snapshot that it has not finished is nobody's. */
 void warm_maker_gone(struct slot *slot);
 
 #endif

@@ -42,6 +42,8 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
 #endif
 
+#define FDS_LOOKED_AT 256 /* more than the zygote ever opens for itself */
+
 struct zygote_state *zygote_memory;
 
 static void tell(uint32_t kind, uint32_t slot, uint32_t value, const struct err *why)
@@ -281,22 +283,41 @@ static int build(struct err *err)
 
 /* --- what comes again and again; raw calls only from here on --- */
 
-static void slot_close_fds(const struct slot *slot)
+static void close_three(const int fds[3])
 {
-    const int fds[3] = {slot->events_fd, slot->warm_near, slot->warm_far};
     for (int i = 0; i < 3; i++) {
         if (fds[i] >= 0)
             raw1(SYS_close, fds[i]);
     }
 }
 
-/* fds: events, and the two ends of the words with warm programs; -1 where there is none. */
-static void slot_add(uint32_t index, const int fds[3])
+/* Above all that is the zygote's own, so that spawners know what to close. */
+static int lift(int fd)
 {
-    if (index >= SLOTS_MAX || atomic_load(&zygote.slots[index]) != NULL)
+    if (fd < 0 || fd >= zygote.fds_own)
+        return fd;
+    long lifted = raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, zygote.fds_own);
+    raw1(SYS_close, fd);
+    return (int)lifted;
+}
+
+/* fds: events, and the two ends of the words with warm programs; -1 where there is none. They
+ * become the slot's, or are closed. */
+static void slot_add(uint32_t index, int fds[3])
+{
+    int missing = 0;
+    for (int i = 0; i < 3; i++) {
+        int given = fds[i] >= 0;
+        fds[i] = lift(fds[i]);
+        missing |= given && fds[i] < 0;
+    }
+    if (index >= SLOTS_MAX || atomic_load(&zygote.slots[index]) != NULL) {
+        close_three(fds);
         return;
-    struct slot *slot = slot_new(index, fds[0], fds[1], fds[2]);
+    }
+    struct slot *slot = missing ? NULL : slot_new(index, fds[0], fds[1], fds[2]);
     if (slot == NULL) {
+        close_three(fds);
         tell(CONTROL_SLOT_GONE, index, 0, NULL);
         return;
     }
@@ -306,6 +327,7 @@ static void slot_add(uint32_t index, const int fds[3])
     if (pid < 0) {
         atomic_store(&zygote.slots[index], NULL);
         raw2(SYS_munmap, slot->spawner_stack, slot->mapped);
+        close_three(fds);
         tell(CONTROL_SLOT_GONE, index, 0, NULL);
         return;
     }
@@ -380,7 +402,7 @@ static void slot_gone(struct slot *slot)
     }
     warm_maker_gone(slot);
     atomic_store(&zygote.slots[slot->index], NULL);
-    slot_close_fds(slot);
+    close_three((const int[3]){slot->events_fd, slot->warm_near, slot->warm_far});
     tell(CONTROL_SLOT_GONE, slot->index, retired, NULL);
     raw2(SYS_munmap, slot->spawner_stack, slot->mapped);
 }
@@ -412,8 +434,10 @@ static void obey_owner(void)
         packet_recv(zygote.control, &message, sizeof(message), fds, 3, &count, MSG_DONTWAIT);
     if (size == 0)
         raw1(SYS_exit_group, 0); /* the owner is gone */
-    if (size != sizeof(message))
+    if (size != sizeof(message)) {
+        close_three(fds);
         return;
+    }
     switch (message.kind) {
     case CONTROL_SLOT_ADD:
         if ((message.value & SLOT_FD_EVENTS) == 0) { /* the pair is at the front */
@@ -483,6 +507,10 @@ int main(void)
     int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0 || build(&err) < 0)
         fail(&err);
+    for (int fd = 0; fd < FDS_LOOKED_AT; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            zygote.fds_own = fd + 1;
+    }
     tell(CONTROL_READY, 0, 0, NULL);
     serve(signals);
     return 0;

@@ -64,7 +64,6 @@ struct slot {
     int wait_status;
     uint32_t epoch;
     uint32_t role;      /* pid 1: enum warm_role of its program */
-    int maker;          /* pid 1: that program makes the snapshot, and nobody else may */
     int warm_near;      /* spawner's table: pid 1's end of the words with a warm program, or -1 */
     int warm_far;       /* ... and the program's */
     int program_fd;     /* pid 1's table: pidfd of a warm program, or -1 */
@@ -90,9 +89,10 @@ struct zygote_state {
     int net_released;     /* eventfd: spawner -> notify handler, a sandbox with a network is gone */
     _Atomic int listener; /* seccomp listener; -1 until installed (futex) */
     _Atomic uint32_t epoch;
+    int fds_own;                 /* descriptors from here on are of slots */
     int warm_program;            /* skerry-warm, or -1: the program is warm by itself */
     int snapshot;                /* memfd, or -1 */
-    _Atomic uint32_t warm;       /* enum jail_snapshot (futex) */
+    _Atomic uint32_t warm;       /* enum jail_snapshot; above it who makes it (futex) */
     _Atomic uint32_t makers;     /* programs that died while they made it */
     _Atomic uint32_t unready;    /* warm programs in a row that did not get ready */
     const char *warm_args[1026]; /* as args, for skerry-warm */

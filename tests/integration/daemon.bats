@@ -223,7 +223,8 @@ teardown() {
     daemon_start
     call f -D "$BATS_TEST_TMPDIR/head"
     [ "$code" = 503 ]
-    grep -q 'cannot be served now: .*/data' <<<"$output"
+    grep -q "cannot be served now; 'skerry describe' says why" <<<"$output"
+    refute grep -q "$BATS_TEST_TMPDIR" <<<"$output"
     grep -qi '^Retry-After: 1' "$BATS_TEST_TMPDIR/head"
     mkdir "$BATS_TEST_TMPDIR/data"
     served() { call f && [ "$output" = f ]; } # it is tried again by itself

@@ -101,12 +101,12 @@ print(len(sys.stdin.read()))'
 }
 
 environment_comes() { # TIER: of the request, after skerry.ready()
-    local sdk
-    sdk=$(cat "$SRC/sdk/python/skerry.py")
-    deploy_tier f "$1" "$sdk
-ready()
+    local options=()
+    [ "$1" = vm ] || options=(--bind "$SRC/sdk/python:/sdk:ro" --env PYTHONPATH=/sdk)
+    deploy_tier f "$1" "import os, skerry, sys
+skerry.ready()
 print(os.environ['Http_X_Color'], sys.stdin.read())
-done()"
+skerry.done()" "${options[@]}"
     call f --data-binary a -H 'X-Color: green'
     [ "$output" = 'green a' ]
     call f --data-binary b -H 'X-Color: blue'
@@ -182,6 +182,48 @@ print(what)' --concurrency 1 --timeout 2s
 
 @test "vm: a restored program ends as any other" {
     ends_as_it_ends vm
+}
+
+@test "jail: programs that start others are brought back all the same, many at once" {
+    "$skerry" deploy --state "$STATE" f --warm yes --host-usr --concurrency 6 sh -c 'read x; echo $x | /bin/cat; :'
+    seq 120 | xargs -P 12 -I{} curl -sS -o "$BATS_TEST_TMPDIR/answer-{}" -w '%{http_code}\n' --data-binary 'n{}' "$URL/function/f" \
+        >"$BATS_TEST_TMPDIR/codes"
+    [ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | tr -s ' ')" = ' 120 200' ]
+    [ "$(described f .snapshot)" = made ]
+    [ "$(described f .counters.restored)" = 120 ]
+}
+
+@test "vm: guests that use up their memory do not cost the function its snapshot" {
+    deploy_tier f vm 'import sys
+what = sys.stdin.read()
+if what == "much": held = bytearray(1 << 30)
+print(what)' --concurrency 4 --mem 64M
+    seq 16 | xargs -P 8 -I{} curl -sS -o /dev/null --data-binary much "$URL/function/f"
+    call f --data-binary little
+    [ "$output" = little ]
+    [ "$(described f .snapshot)" = made ]
+    [ "$(described f .lastStartKind)" = restored ]
+}
+
+@test "jail: many sandboxes of a function that may open few files" {
+    "$skerry" deploy --state "$STATE" f --warm yes --host-usr --concurrency 40 --files 64 sh -c 'read x; echo $x; while [ $((n += 1)) -lt 5000 ]; do :; done'
+    seq 160 | xargs -P 40 -I{} curl -sS -o "$BATS_TEST_TMPDIR/answer-{}" -w '%{http_code}\n' --data-binary 'n{}' "$URL/function/f" \
+        >"$BATS_TEST_TMPDIR/codes"
+    [ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | tr -s ' ')" = ' 160 200' ]
+    [ "$(described f .snapshot)" = made ]
+}
+
+@test "jail: a program that is too large to be saved leaves its sandboxes their memory" {
+    "$skerry" deploy --state "$STATE" f --warm yes --host-usr --mem 64M --concurrency 1 python3 -c 'import sys
+held = bytes(range(256)) * (34 << 12)
+text = sys.stdin.read()
+more = bytes(range(256)) * (12 << 12)
+print(text)'
+    for _ in 1 2 3 4; do
+        call f --data-binary x
+        [ "$code" = 200 ]
+        [ "$output" = x ]
+    done
 }
 
 @test "a new revision has a snapshot of its own" {

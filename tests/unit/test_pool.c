@@ -255,6 +255,31 @@ static void test_tenants_share_alike(void **state)
     holds(pool);
 }
 
+/* One tenant has all there is, one sandbox a function, all of them busy. */
+static void test_a_tenant_with_nothing_gets_one(void **state)
+{
+    struct pool *pool = make(4);
+    for (uint32_t i = 0; i < 4; i++) {
+        pool_add(pool, i, 1, 0, 1, T(0));
+        pool_want(pool, i, 1, T(0));
+        obey(pool, T(0));
+        assert_int_equal(pool_granted(pool, i), 1);
+    }
+    pool_add(pool, 4, 1, 1, 1, T(1));
+    pool_want(pool, 4, 1, T(1));
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 4), 1);
+    pool_add(pool, 5, 1, 1, 1, T(2)); /* and a second, until both have the same */
+    pool_want(pool, 5, 1, T(2));
+    obey(pool, T(2));
+    assert_int_equal(pool_granted(pool, 5), 1);
+    pool_want(pool, 0, 1, T(3)); /* who lost one does not get it back from those */
+    obey(pool, T(3));
+    assert_int_equal(pool_granted(pool, 4), 1);
+    assert_int_equal(pool_granted(pool, 5), 1);
+    holds(pool);
+}
+
 static void test_a_thousand_functions_have_one_each(void **state)
 {
     struct pool *pool = make(1024);
@@ -325,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_what_costs_more_is_taken_back),
         cmocka_unit_test(test_larger_than_the_bound_runs_alone),
         cmocka_unit_test(test_tenants_share_alike),
+        cmocka_unit_test(test_a_tenant_with_nothing_gets_one),
         cmocka_unit_test(test_a_thousand_functions_have_one_each),
         cmocka_unit_test(test_random_walk),
     };
