@@ -113,6 +113,16 @@ static int bind_console(int root, int terminal, struct err *err)
     return result < 0 ? err_set(err, -result, "process.terminal: bind /dev/console:") : 0;
 }
 
+void oci_console_size(struct oci_process *process)
+{
+    struct winsize size;
+    if (process->console_height != 0 || process->console_width != 0 ||
+        ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+        return;
+    process->console_height = size.ws_row;
+    process->console_width = size.ws_col;
+}
+
 int oci_console_open(int root, const struct oci_process *process, int socket, bool mounted,
                      int *out, struct err *err)
 {

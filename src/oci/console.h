@@ -14,6 +14,10 @@
 int oci_console_open(int root, const struct oci_process *process, int socket, bool mounted,
                      int *out, struct err *err);
 
+/* Without a size of its own, the process gets that of our stdin's terminal, so that its first look
+ * finds the right one. */
+void oci_console_size(struct oci_process *process);
+
 /* The far end becomes stdin, stdout, stderr and the controlling terminal of the (new) session. */
 int oci_console_take(int terminal, struct err *err);
 

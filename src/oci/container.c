@@ -148,6 +148,7 @@ static int open_sockets(struct oci_container *container, struct err *err)
             return err_set(err, errno, "socket for the terminal:");
         container->console = ends[0];
         container->console_near = ends[1];
+        oci_console_size(container->spec.process);
     } else if (terminal && set->console_socket == NULL)
         return err_set(err, EINVAL, "process.terminal is true, so --console-socket must be given");
     if (!terminal && set->console_socket != NULL)

@@ -283,6 +283,7 @@ static int connect_terminal(struct exec *exec, struct err *err)
         return err_set(err, errno, "socket for the terminal:");
     exec->console = ends[0];
     exec->console_near = ends[1];
+    oci_console_size(exec->spec.process);
     return 0;
 }
 
