@@ -128,14 +128,19 @@ long warm_become(struct slot *slot)
 
 /* --- in pid 1 --- */
 
-void warm_drain(struct slot *slot)
+int warm_drain(struct slot *slot)
 {
     char byte;
     const int ends[2] = {slot->warm_near, slot->warm_far};
     for (int i = 0; i < 2; i++) {
+        struct pollfd polled = {.fd = ends[i], .events = POLLRDHUP};
+        /* from an end that was shut down comes nothing, for ever; nothing opens it again */
+        if (raw3(SYS_poll, &polled, 1, 0) != 0)
+            return -1;
         while (raw6(SYS_recvfrom, ends[i], RAW_ARG(&byte), 1, MSG_DONTWAIT, 0, 0) >= 0)
             ;
     }
+    return 0;
 }
 
 /* The next message of the program: its kind; 0 when the program ended, the time is up, or what came
