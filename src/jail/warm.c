@@ -9,8 +9,8 @@
  * for longer than a request may last, ends the sandbox.
  *
  * The snapshot is a memfd of the template: empty, then written by one program (before any request
- * was taken by it), then sealed for good. That program's sandbox ends with its slot, because its
- * control group has been charged for the pages.
+ * was taken by it), then sealed for good, or emptied if none came of it. That program's sandbox
+ * ends with its slot, because its control group has been charged for the pages.
  */
 #include "jail/warm.h"
 
@@ -91,7 +91,7 @@ enum warm_role warm_choose(struct slot *slot)
         }
         if (!atomic_compare_exchange_strong(&zygote.warm, &state, JAIL_SNAPSHOT_MAKING))
             continue;
-        slot->maker = 1;
+        slot->maker = slot->wrote = 1;
         return WARM_ROLE_MAKE;
     }
 }
@@ -192,8 +192,9 @@ void warm_make(struct slot *slot, long program)
     long pidfd = watch(program);
     uint32_t kind = pidfd < 0 ? 0 : hear(slot, (int)pidfd, patience(), &message);
     slot->maker = 0;
+    atomic_store(&slot->retired, 1);
     if (kind == WARM_MADE && snapshot_sealed()) {
-        atomic_store(&slot->retired, 1);
+        slot->wrote = 0;
         decide(JAIL_SNAPSHOT_MADE, NULL);
     } else if (kind == WARM_REFUSED) {
         message.refusal.reason[WARM_REASON_MAX - 1] = '\0';
@@ -207,10 +208,14 @@ void warm_make(struct slot *slot, long program)
 
 void warm_maker_gone(struct slot *slot)
 {
+    /* what was written of a snapshot that is none is charged to the slot, and its requests would
+     * lack it. Who sealed it all the same takes no second try. */
+    long dropped = slot->wrote ? raw2(SYS_ftruncate, zygote.snapshot, 0) : 0;
+    slot->wrote = 0;
     if (!slot->maker)
         return;
     slot->maker = 0;
-    if (atomic_fetch_add(&zygote.makers, 1) + 1 < MAKERS_MAX)
+    if (atomic_fetch_add(&zygote.makers, 1) + 1 < MAKERS_MAX && dropped == 0)
         decide(JAIL_SNAPSHOT_NONE, NULL);
     else
         decide(JAIL_SNAPSHOT_REFUSED, "it was killed before it read its input (its memory limit?)");

@@ -65,6 +65,7 @@ struct slot {
     uint32_t epoch;
     uint32_t role;      /* pid 1: enum warm_role of its program */
     int maker;          /* pid 1: that program makes the snapshot, and nobody else may */
+    int wrote;          /* pid 1: what it writes of the snapshot does not count yet */
     int warm_near;      /* spawner's table: pid 1's end of the words with a warm program, or -1 */
     int warm_far;       /* ... and the program's */
     int program_fd;     /* pid 1's table: pidfd of a warm program, or -1 */
