@@ -29,6 +29,7 @@
 #include "skerry/abi/warm.h"
 
 #define UNREADY_MAX 3 /* programs in a row that did not get ready: it is not tried again */
+#define PATIENCE_NS (20 * NS_PER_SEC)
 #define MAKERS_MAX  3 /* programs that died while they made the snapshot */
 
 static_assert(START_ENV_MAX <= WARM_ENV_MAX, "the environment of every request fits");
@@ -175,10 +176,12 @@ static uint32_t hear(struct slot *slot, int pidfd, uint64_t until_ns, union warm
     }
 }
 
-/* Half the time of a request: one that came meanwhile still has the other half. */
+/* Half the time of a request: one that came meanwhile still has the other half. But who waits for
+ * the program takes no retirement, so its memory is kept from other functions that long. */
 static uint64_t patience(void)
 {
-    return clock_now_ns() + zygote.hand.plan.limits.timeout_ns / 2;
+    uint64_t half = zygote.hand.plan.limits.timeout_ns / 2;
+    return clock_now_ns() + (half < PATIENCE_NS ? half : PATIENCE_NS);
 }
 
 static long watch(long program)
@@ -202,7 +205,7 @@ void warm_make(struct slot *slot, long program)
     } else if (raw4(SYS_wait4, program, NULL, WNOHANG | __WALL, NULL) == program) {
         decide(JAIL_SNAPSHOT_REFUSED, "it died before it read its input");
     } else {
-        decide(JAIL_SNAPSHOT_REFUSED, "it did not read its input within half its time limit");
+        decide(JAIL_SNAPSHOT_REFUSED, "it did not read its input within half its time limit or 20 s");
     }
 }
 

@@ -88,6 +88,17 @@ made() { # NAME: it has its snapshot
     done
 }
 
+@test "a program that never gets ready keeps no other tenant from the memory for ever" {
+    daemon_start --pool-memory 40M
+    local name
+    for name in f g; do
+        "$BUILD/src/cli/skerry" deploy --state "$STATE" "$name" --warm yes --host-usr --timeout 1h sleep 1h
+    done
+    deploy other 'echo served' '{"timeout": "10m"}' '{"namespace": "other"}'
+    call other.other
+    [ "$output" = served ]
+}
+
 @test "--pool-memory must be a size" {
     run "$BUILD/src/control/skerryd" --pool-memory lots
     [ "$status" = 2 ]
