@@ -205,7 +205,8 @@ void warm_make(struct slot *slot, long program)
     } else if (raw4(SYS_wait4, program, NULL, WNOHANG | __WALL, NULL) == program) {
         decide(JAIL_SNAPSHOT_REFUSED, "it died before it read its input");
     } else {
-        decide(JAIL_SNAPSHOT_REFUSED, "it did not read its input within half its time limit or 20 s");
+        decide(JAIL_SNAPSHOT_REFUSED,
+               "it did not read its input within half its time limit or 20 s");
     }
 }
 
