@@ -3,7 +3,8 @@
  * The memory of sandboxes, for the pool's bound. What a function may take (its --mem) is mostly far
  * from what it needs, and counting that would leave the machine empty. So a sandbox counts for the
  * most that one of the function was seen to hold in its cgroup, the kernel's memory for it
- * included; before the first request a guess stands for that. What grows is believed at once, what
+ * included; before the first request a guess stands for that, or what a sandbox that goes on from a
+ * snapshot holds already while it waits, if that is more. What grows is believed at once, what
  * shrinks slowly.
  */
 #include <assert.h>
@@ -38,6 +39,8 @@ static void measure(struct supervisor *s, struct entry *entry)
     if (peak == 0)
         return;
     uint64_t cost = cost_of(peak, &entry->limits);
+    if (!entry->was_wanted && cost <= entry->cost)
+        return; /* one that waits tells only what is needed at least */
     if (entry->measured && cost < entry->cost)
         cost = entry->cost - (entry->cost - cost) / FORGET;
     entry->cost = cost;
@@ -53,7 +56,8 @@ void memory_tick(struct supervisor *s)
             continue;
         bool wanted = s->pool.members[i].want > 0;
         /* one that has just been asked for the first time may not have begun yet */
-        if (s->config.pool_memory_bytes > 0 && entry->was_wanted)
+        bool waits_full = entry->live->snapshot == JAIL_SNAPSHOT_MADE;
+        if (s->config.pool_memory_bytes > 0 && (entry->was_wanted || waits_full))
             measure(s, entry);
         entry->was_wanted = wanted;
     }

@@ -390,7 +390,9 @@ static bool one_each(struct pool *pool)
             continue;
         if (room(pool, member) == 0)
             take_second(pool, member);
-        give(pool, member, 1);
+        /* its last one may not be gone yet, and was taken because there is too much */
+        if (room_to_come(pool, member) > 0)
+            give(pool, member, 1);
         all &= member->granted > 0;
     }
     return all;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "skerry/abi/warm.h"
+
 void jail_plan_init(struct jail_plan *plan)
 {
     memset(plan, 0, sizeof(*plan));
@@ -104,6 +106,18 @@ static int check_binds(const struct jail_plan *plan, struct err *err)
     return 0;
 }
 
+/* Pid 1 alone gives a warm program its role; the environment's order must not decide. */
+static int check_env(const struct jail_plan *plan, struct err *err)
+{
+    if (!STRBLOCK_VALID(&plan->env) || plan->env.count > 1000)
+        return err_set(err, EINVAL, "plan: malformed environment");
+    for (STRBLOCK_EACH(&plan->env, text)) {
+        if (strncmp(text, WARM_VARIABLE "=", sizeof(WARM_VARIABLE)) == 0)
+            return err_set(err, EINVAL, "the environment may not have " WARM_VARIABLE);
+    }
+    return 0;
+}
+
 int jail_plan_check(const struct jail_plan *plan, struct err *err)
 {
     if (plan->version != JAIL_PLAN_VERSION)
@@ -128,9 +142,9 @@ int jail_plan_check(const struct jail_plan *plan, struct err *err)
     if (!STRBLOCK_VALID(&plan->args) || plan->args.count == 0 || plan->args.count > 1000 ||
         plan->args.data[0] == '\0')
         return err_set(err, EINVAL, "plan: no program, or malformed arguments");
-    if (!STRBLOCK_VALID(&plan->env) || plan->env.count > 1000)
-        return err_set(err, EINVAL, "plan: malformed environment");
-    int result = check_name(plan, err);
+    int result = check_env(plan, err);
+    if (result == 0)
+        result = check_name(plan, err);
     if (result == 0)
         result = check_ids(plan, err);
     if (result == 0)

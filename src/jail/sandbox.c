@@ -306,8 +306,10 @@ int sandbox_init_main(void *arg)
     int may_follow = may_be_followed(slot);
     while (result >= 0) {
         slot->role = warm_choose(slot);
-        if (slot->role != WARM_ROLE_COLD)
-            warm_drain(slot);
+        if (slot->role != WARM_ROLE_COLD && warm_drain(slot) < 0) {
+            atomic_store(&slot->retired, 1);
+            slot_leave(1);
+        }
         result = slot_clone(CLONE_VM | SIGCHLD, slot->program_stack + STACK_SIZE, program_main,
                             slot, NULL);
         if (result < 0)

@@ -9,8 +9,8 @@
  * for longer than a request may last, ends the sandbox.
  *
  * The snapshot is a memfd of the template: empty, then written by one program (before any request
- * was taken by it), then sealed for good. That program's sandbox ends with its slot, because its
- * control group has been charged for the pages.
+ * was taken by it), then sealed for good, or emptied if none came of it. That program's sandbox
+ * ends with its slot, because its control group has been charged for the pages.
  */
 #include "jail/warm.h"
 
@@ -137,19 +137,19 @@ long warm_become(struct slot *slot)
 
 /* --- in pid 1 --- */
 
-void warm_drain(struct slot *slot)
+int warm_drain(struct slot *slot)
 {
     char byte;
     const int ends[2] = {slot->warm_near, slot->warm_far};
     for (int i = 0; i < 2; i++) {
-        struct pollfd shut = {.fd = ends[i], .events = POLLRDHUP};
-        if (raw3(SYS_poll, &shut, 1, 0) != 0) { /* it would never be empty */
-            atomic_store(&slot->retired, 1);    /* the next slot has a new pair */
-            slot_leave(1);
-        }
+        struct pollfd polled = {.fd = ends[i], .events = POLLRDHUP};
+        /* from an end that was shut down comes nothing, for ever; nothing opens it again */
+        if (raw3(SYS_poll, &polled, 1, 0) != 0)
+            return -1;
         while (raw6(SYS_recvfrom, ends[i], RAW_ARG(&byte), 1, MSG_DONTWAIT, 0, 0) >= 0)
             ;
     }
+    return 0;
 }
 
 /* The next message of the program: its kind; 0 when the program ended, the time is up, or what came
@@ -184,7 +184,8 @@ static uint32_t hear(struct slot *slot, int pidfd, uint64_t until_ns, union warm
     }
 }
 
-/* Half the time of a request: one that came meanwhile still has the other half. */
+/* Half the time of a request: one that came meanwhile still has the other half. But who waits for
+ * the program takes no retirement, so its memory is kept from other functions that long. */
 static uint64_t patience(void)
 {
     uint64_t half = zygote.hand.plan.limits.timeout_ns / 2;
@@ -201,8 +202,8 @@ void warm_make(struct slot *slot, long program)
     union warm_message message;
     long pidfd = watch(program);
     uint32_t kind = pidfd < 0 ? 0 : hear(slot, (int)pidfd, patience(), &message);
+    atomic_store(&slot->retired, 1);
     if (kind == WARM_MADE && snapshot_sealed()) {
-        atomic_store(&slot->retired, 1);
         decide(JAIL_SNAPSHOT_MADE, NULL);
     } else if (kind == WARM_REFUSED) {
         message.refusal.reason[WARM_REASON_MAX - 1] = '\0';
@@ -217,12 +218,15 @@ void warm_make(struct slot *slot, long program)
 
 void warm_maker_gone(struct slot *slot)
 {
+    long dropped = 0;
+    /* its pages are this slot's to pay for, and its requests would lack them */
     if (slot->role == WARM_ROLE_MAKE && atomic_load(&zygote.warm) != JAIL_SNAPSHOT_MADE)
-        raw2(SYS_ftruncate, zygote.snapshot, 0); /* its pages are this slot's to pay for */
+        dropped = raw2(SYS_ftruncate, zygote.snapshot, 0);
     slot->role = WARM_ROLE_COLD;
     if (atomic_load(&zygote.warm) != making(slot))
         return;
-    if (atomic_fetch_add(&zygote.makers, 1) + 1 < MAKERS_MAX)
+    /* who sealed it all the same takes no second try */
+    if (atomic_fetch_add(&zygote.makers, 1) + 1 < MAKERS_MAX && dropped == 0)
         decide(JAIL_SNAPSHOT_NONE, NULL);
     else
         decide(JAIL_SNAPSHOT_REFUSED, "it was killed before it was saved (its memory limit?)");

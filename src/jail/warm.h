@@ -20,8 +20,9 @@ enum warm_role {
 enum warm_role warm_choose(struct slot *slot);
 
 /* Throws away what a program that is gone left in the slot's sockets, in both directions; before
- * each warm program. Descriptors in it are closed by the kernel. */
-void warm_drain(struct slot *slot);
+ * each warm program. Descriptors in it are closed by the kernel. -1: the sockets can carry nothing
+ * any more, so the slot must end. */
+int warm_drain(struct slot *slot);
 
 /* In the program's process, furnished: becomes the warm program. Returns -errno. */
 long warm_become(struct slot *slot);
@@ -45,7 +46,8 @@ long warm_request(struct slot *slot, const struct start_header *header, int fds[
  */
 int warm_done(struct slot *slot, struct rusage *out_usage);
 
-/* The slot's sandbox is gone (spawner, zygote): a snapshot that it has not finished is nobody's. */
+/* Spawner, zygote: all of the slot's last sandbox is dead. If it was to make the snapshot, what
+ * came of none is dropped, and without a verdict another may try. */
 void warm_maker_gone(struct slot *slot);
 
 #endif

@@ -76,7 +76,8 @@ int snapshot_parse(struct snapshot *out, const uint8_t *bytes, uint64_t size, st
 int snapshot_open(struct snapshot *out, int fd, struct err *err)
 {
     struct stat status;
-    if (fcntl(fd, F_GET_SEALS) != (int)WARM_SEALS)
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || ((unsigned int)seals & WARM_SEALS) != WARM_SEALS)
         return err_set(err, EPERM, "the snapshot is not sealed, so it may change: not used");
     if (fstat(fd, &status) < 0 || status.st_size <= 0)
         return err_set(err, EINVAL, "the snapshot is empty");

@@ -62,6 +62,43 @@ deploy_ten() { # fJ.TENANT for three tenants; sets FUNCTIONS
     done
 }
 
+pool_bytes() { # what sandboxes are counted for
+    curl -sS "$URL/metrics" | sed -n 's/^skerry_pool_memory_bytes //p'
+}
+
+made() { # NAME: it has its snapshot
+    [ "$("$BUILD/src/cli/skerry" describe --state "$STATE" "$1" --json | jq -r .snapshot)" = made ]
+}
+
+@test "what waits with memory of a snapshot counts before its first request" {
+    daemon_start --pool-memory 100M
+    local name script='import sys; b = b"x" * (60 << 20); print(len(b), sys.stdin.read())'
+    for name in f g h i j; do
+        "$BUILD/src/cli/skerry" deploy --state "$STATE" "$name" --warm yes --host-usr --timeout 60s --mem 256M \
+            python3 -c "$script"
+    done
+    for name in f g h i j; do
+        wait_until made "$name"
+    done
+    # five guesses are 80 MiB; one of the five is 60, and two are too much
+    wait_until eval '[ "$(pool_bytes)" -gt $((60 << 20)) ] && [ "$(pool_bytes)" -lt $((80 << 20)) ]'
+    for name in f g h i j; do
+        call "$name" -d hi
+        [ "$output" = '62914560 hi' ]
+    done
+}
+
+@test "a program that never gets ready keeps no other tenant from the memory for ever" {
+    daemon_start --pool-memory 40M
+    local name
+    for name in f g; do
+        "$BUILD/src/cli/skerry" deploy --state "$STATE" "$name" --warm yes --host-usr --timeout 1h sleep 1h
+    done
+    deploy other 'echo served' '{"timeout": "10m"}' '{"namespace": "other"}'
+    call other.other
+    [ "$output" = served ]
+}
+
 @test "--pool-memory must be a size" {
     run "$BUILD/src/control/skerryd" --pool-memory lots
     [ "$status" = 2 ]

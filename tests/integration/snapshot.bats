@@ -226,6 +226,16 @@ print(text)'
     done
 }
 
+@test "a snapshot that does not fit into the limit takes no memory from requests" {
+    deploy_tier f jail 'import sys; b = b"x" * (80 << 20); print(len(b), sys.stdin.read())' --mem 128M --concurrency 1
+    for _ in 1 2; do
+        call f -d hi
+        [ "$code" = 200 ]
+        [ "$output" = '83886080 hi' ]
+    done
+    [[ $(described f .snapshot) == 'none, since it '* ]]
+}
+
 @test "a new revision has a snapshot of its own" {
     deploy_tier f jail 'import sys; print("one", sys.stdin.read())'
     call f --data-binary x

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../warm"))
@@ -201,6 +202,13 @@ def _():
     equal(second.run(b"secret"), (0, b"ok\n", b""))
     equal(driver.Restored(snapshot).run(b"secret"), (0, b"ok\n", b""))
     equal(driver.read_all(snapshot), digest)
+
+
+@test("no handler of the program's runs where our socket is open")
+def _():
+    restored = driver.Restored(driver.make([os.path.join(PROGRAMS, "cases-dynamic"), "early-signal"]))
+    os.kill(restored.process.pid, signal.SIGUSR1)
+    equal(restored.run(b"x"), (0, b"ok\n", b""))
 
 
 @test("nobody asks: it ends")

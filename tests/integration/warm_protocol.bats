@@ -96,6 +96,16 @@ snapshot() {
     [ "$(snapshot)" = 'none, since it says ?[31mno' ]
 }
 
+@test "a program that shuts its sockets down takes nothing from the next request" {
+    jailed shut-down
+    for _ in 1 2 3; do
+        answer
+        [ "$code" = 200 ]
+        [ "$output" = "b a none" ]
+        [ "$(kind)" = restored ]
+    done
+}
+
 @test "a monitor is asked again and again, and its verdict is the answer's" {
     machine ''
     for _ in 1 2 3; do

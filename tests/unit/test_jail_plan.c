@@ -68,6 +68,7 @@ static void bad_plans_are_refused(void **state)
     REFUSED(plan.args.bytes = 100000);
     REFUSED(plan.args.data[4] = 'x');
     REFUSED(plan.env.bytes = 1);
+    REFUSED(STRBLOCK_ADD(&plan.env, "SKERRY_WARM=pool"));
     REFUSED(plan.bind_count = 9);
     REFUSED((plan.bind_count = 1, strcpy(plan.binds[0].source, "/s"),
              strcpy(plan.binds[0].target, "/a/..")));

@@ -215,6 +215,25 @@ static void test_what_costs_more_is_taken_back(void **state)
     holds(pool);
 }
 
+static void test_what_waits_is_taken_back_too(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 300;
+    for (uint32_t i = 0; i < 6; i++)
+        pool_add(pool, i, 1, 0, 10, T(0));
+    obey(pool, T(1));
+    assert_int_equal(pool->granted, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        pool_cost(pool, i, 100);
+    pool_tick(pool, T(2)); /* before any of them is gone */
+    obey(pool, T(3));
+    assert_int_equal(pool->granted, 3);
+    assert_true(pool->used_bytes <= 300);
+    pool_tick(pool, T(4));
+    assert_int_equal(pool->granted, 3);
+    holds(pool);
+}
+
 static void test_larger_than_the_bound_runs_alone(void **state)
 {
     struct pool *pool = make(100);
@@ -348,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_nothing_for_strangers),
         cmocka_unit_test(test_memory_bounds_too),
         cmocka_unit_test(test_what_costs_more_is_taken_back),
+        cmocka_unit_test(test_what_waits_is_taken_back_too),
         cmocka_unit_test(test_larger_than_the_bound_runs_alone),
         cmocka_unit_test(test_tenants_share_alike),
         cmocka_unit_test(test_a_tenant_with_nothing_gets_one),

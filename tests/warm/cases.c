@@ -230,6 +230,27 @@ static void signals(void)
     CHECK(pthread_kill(pthread_self(), SIGUSR1) == 0 && arrived == SIGUSR1);
 }
 
+static volatile sig_atomic_t handled;
+
+static void look_for_socket(int number)
+{
+    struct stat status;
+    (void)number;
+    for (int fd = 0; fd < 1024; fd++) {
+        if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+            _exit(9);
+    }
+    handled = 1;
+}
+
+static void early_signal(void)
+{
+    signal(SIGUSR1, look_for_socket);
+    first_read();
+    if (handled != 1)
+        fail("the signal is lost");
+}
+
 static void aborts(void)
 {
     first_read();
@@ -576,6 +597,7 @@ static const struct named {
     {"stack", stack},
     {"memory", memory_of_others},
     {"signals", signals},
+    {"early-signal", early_signal},
     {"aborts", aborts},
     {"clocks", clocks},
     {"threads", threads},

@@ -134,6 +134,8 @@ int main(int argc, char **argv)
     if (monitor)
         return serve_as_monitor(role);
     take_request();
+    if (lie("shut-down") && shutdown(WARM_FD, SHUT_RDWR) < 0)
+        return 27;
     close(WARM_FD);
     close(WARM_SNAPSHOT_FD);
     unsetenv(WARM_VARIABLE);
