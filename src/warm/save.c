@@ -58,11 +58,13 @@ struct mapping *builder_add_mapping(void)
 void builder_add_range(struct range *ranges, uint32_t *count, uint32_t most, uint64_t start,
                        uint64_t bytes)
 {
-    struct range *last = *count > 0 ? &ranges[*count - 1] : NULL;
     const struct mapping *in = &builder.mappings[builder.head.mapping_count - 1];
-    if (last && last->start + last->bytes == start && last->start >= in->start) {
-        last->bytes += bytes;
-        return;
+    if (*count > 0) {
+        struct range *last = &ranges[*count - 1];
+        if (last->start + last->bytes == start && last->start >= in->start) {
+            last->bytes += bytes;
+            return;
+        }
     }
     if (*count == most)
         refuse("its memory is too scattered", NULL);

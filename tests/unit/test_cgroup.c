@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cgroups of slots on the machine's own hierarchies, and what a dead owner leaves. Needs root. */
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,26 +51,32 @@ static int is_member(pid_t pid, const char *name)
 /* Directories of the prefix anywhere below the mounts of cgroups. */
 static int directories_left(const char *prefix)
 {
-    char command[160];
-    char line[512];
-    int count = 0;
-    snprintf(command, sizeof(command), "find /sys/fs/cgroup -maxdepth 2 -name '%s'", prefix);
-    FILE *found = popen(command, "r");
-    while (found != NULL && fgets(line, sizeof(line), found) != NULL)
-        count++;
-    if (found != NULL)
-        pclose(found);
+    char pattern[160];
+    glob_t found = {0};
+    snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/%s", prefix);
+    glob(pattern, 0, NULL, &found);
+    snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/*/%s", prefix);
+    glob(pattern, found.gl_pathc > 0 ? GLOB_APPEND : 0, NULL, &found);
+    int count = (int)found.gl_pathc;
+    globfree(&found);
     return count;
 }
 
+/* Sleeps, with nothing of ours open: else it holds its owner's lock. Returns when that is so. */
 static pid_t sleeper(void)
 {
+    int ready[2];
+    char none;
+    assert_int_equal(pipe(ready), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        close_range(3, ~0u, 0); /* as exec does: else it holds its owner's lock */
+        close_range(3, ~0u, 0);
         for (;;)
             pause();
     }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &none, 1), 0);
+    close(ready[0]);
     return pid;
 }
 
