@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -838,12 +839,20 @@ static void reports_before_the_death_count(void **state)
     rig_put(&rig, &fn, 3, fn.generation + 1, "f", 0, NULL);
 }
 
+/* Returns when it has stopped: the signal alone takes a moment, in which it may go on. */
+static void stop_gateway(void)
+{
+    siginfo_t stopped;
+    assert_int_equal(kill(rig.pid, SIGSTOP), 0);
+    assert_int_equal(waitid(P_PID, (id_t)rig.pid, &stopped, WSTOPPED), 0);
+}
+
 /* The supervisor's word of a death overtakes a report that is still in its socket. */
 static void reports_count_before_a_told_death(void **state)
 {
     int client = begin(GET);
     rig_write(start.out, "done");
-    assert_int_equal(kill(rig.pid, SIGSTOP), 0);
+    stop_gateway();
     rig_exit(&fn, &start, 0, 0);
     rig_tell(&rig, LINK_FUNCTION_DOWN, &fn);
     assert_int_equal(kill(rig.pid, SIGCONT), 0);
@@ -936,7 +945,7 @@ static void tenants_take_turns(void **state)
     rig_exit(&g, &start, 0, 0);
     rig_answer(light, &answer, false);
 
-    assert_int_equal(kill(rig.pid, SIGSTOP), 0);
+    stop_gateway();
     for (int i = 0; i < MANY; i++)
         rig_send(many[i], GET);
     rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
