@@ -39,9 +39,9 @@ fi
 python3 "$here/warm_http.py" "$url" "$runs" "$work/function.py" "$work/body.json" "$build/bench/bare" "${targets[@]}" >"$work/rows"
 
 cat >"$work/post.lua" <<LUA
-local file = io.open("$work/body.json")
-wrk.method, wrk.body = "POST", file:read("*a")
 dofile("$here/wrk.lua")
+local file = io.open("$work/body.json")
+wrk.body = file:read("*a")
 LUA
 for target in "${targets[@]}"; do
     for c in $connections; do
