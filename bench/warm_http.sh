@@ -32,9 +32,8 @@ if [ -c /dev/kvm ]; then
     "$skerry" image import "$work/python.tar" --name python >/dev/null 2>&1
     deploy py-vm --tier vm --image python -- python3 -c "$script"
     deploy py-vm-launcher --tier vm --image python -- python3 -m skerry -c "$script"
-    deploy bare-vm --tier vm --exec "$build/bench/bare"
     deploy bare-vm-pool --tier vm --warm no --exec "$build/bench/bare"
-    targets+=(py-vm py-vm-launcher bare-vm bare-vm-pool)
+    targets+=(py-vm py-vm-launcher bare-vm-pool)
 fi
 python3 "$here/warm_http.py" "$url" "$runs" "$work/function.py" "$work/body.json" "$build/bench/bare" "${targets[@]}" >"$work/rows"
 
