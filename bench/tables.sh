@@ -33,11 +33,11 @@ density() {
         (.rows | map(select(.case == "alone"))) as $alone |
         "| the light tenant | n | p50 us | p99 us | max us | p99 ratio | not 200 | the flood: answers |",
         "|---|--:|--:|--:|--:|--:|--:|---|",
-        ([.rows[].case] | reduce .[] as $c ([]; if index($c) then . else . + [$c] end))[] as $case |
+        (([.rows[].case] | reduce .[] as $c ([]; if index($c) then . else . + [$c] end))[] as $case |
         (.rows | map(select(.case == $case))) |
             "| \(if $case == "alone" then "*alone*" else $case end) | \(map(.n) | add) | \(med(.p50_us)) | \(med(.p99_us)) | " +
             "\(map(.max_us) | max) | \(med(.p99_us) / ($alone | med(.p99_us)) * 100 | round / 100) | \(map(bad) | add) | " +
-            ([.[].flood // {} | to_entries[]] | group_by(.key) | map("\(.[0].key): \(map(.value) | add)") | join(", ")) + " |",
+            ([.[].flood // {} | to_entries[]] | group_by(.key) | map("\(.[0].key): \(map(.value) | add)") | join(", ")) + " |"),
         "", "Medians of \([.rows[].round] | max) rounds."' "$dir/density.json"
 }
 
@@ -77,8 +77,8 @@ vm() {
 
 snapshots() { # NAME: one of those about machines and programs that wait
     jq -r '"| what | unit | n | p50 | p99 | host p50 | ratio |", "|---|---|--:|--:|--:|--:|--:|",
-        (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // "") | " +
-            (if .host_p50 then "\(.p50 / .host_p50 * 100 | round / 100)" else "" end) + " |")' "$dir/$1.json"
+        (.rows[] | "| \(.name) | \(.unit) | \(.n) | \(.p50) | \(.p99) | \(.host_p50 // .bare_p50 // "") | " +
+            (if .host_p50 // .bare_p50 then "\(.p50 / (.host_p50 // .bare_p50) * 1000 | round / 1000)" else "" end) + " |")' "$dir/$1.json"
 }
 
 stages() { # the daemon's own histograms
