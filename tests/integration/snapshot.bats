@@ -43,12 +43,14 @@ python_image() { # imports this machine's Python as an image
 }
 
 deploy_tier() { # NAME TIER PROGRAM [OPTION...]
+    local time=(--timeout 60s) # half of it, at most 10 s, is for making the snapshot
+    [[ " ${*:4} " != *' --timeout '* ]] || time=()
     if [ "$2" = vm ]; then
         [ -c /dev/kvm ] || skip "no /dev/kvm here"
         python_image
-        "$skerry" deploy --state "$STATE" "$1" --tier vm --image python "${@:4}" -- python3 -c "$3"
+        "$skerry" deploy --state "$STATE" "$1" --tier vm --image python "${time[@]}" "${@:4}" -- python3 -c "$3"
     else
-        "$skerry" deploy --state "$STATE" "$1" --warm yes --host-usr "${@:4}" python3 -c "$3"
+        "$skerry" deploy --state "$STATE" "$1" --warm yes --host-usr "${time[@]}" "${@:4}" python3 -c "$3"
     fi
 }
 
@@ -129,12 +131,12 @@ for line in sys.stdin: print(os.environ["Http_X_Color"], line.strip(), random.ra
 atexit.register(print, "over")
 sys.exit(3 if "bad" in line else None)'
     local launcher=(python3 /sdk/skerry.py)
-    local options=(--warm yes --host-usr --bind "$SRC/sdk/python:/sdk:ro")
+    local options=(--timeout 60s --warm yes --host-usr --bind "$SRC/sdk/python:/sdk:ro")
     if [ "$1" = vm ]; then
         [ -c /dev/kvm ] || skip "no /dev/kvm here"
         python_image
         launcher=(python3 -m skerry)
-        options=(--tier vm --image python --)
+        options=(--timeout 60s --tier vm --image python --)
     fi
     "$skerry" deploy --state "$STATE" f "${options[@]}" "${launcher[@]}" -c "$program"
     call f --data-binary good -H 'X-Color: green'
@@ -164,7 +166,7 @@ what = sys.stdin.read()
 if what == "exit": sys.exit(7)
 if what == "kill": os.kill(os.getpid(), 9)
 while what == "loop": pass
-print(what)' --concurrency 1 --timeout 2s
+print(what)' --concurrency 1 --timeout 8s
     call f --data-binary exit
     [ "$code" = 500 ]
     call f --data-binary loop
