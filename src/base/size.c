@@ -99,6 +99,10 @@ int cpus_parse(const char *text, uint32_t *out_millis)
 {
     double value;
     const char *end;
+    if (strcmp(text, "none") == 0) {
+        *out_millis = 0;
+        return 0;
+    }
     if (number_parse(text, &value, &end) < 0)
         return -EINVAL;
     if (*end == 'm' && end[1] == '\0')

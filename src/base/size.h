@@ -15,7 +15,7 @@ int size_parse(const char *text, uint64_t *out_bytes);
  * seconds. */
 int duration_parse(const char *text, uint64_t *out_ns);
 
-/* Parses a count of CPUs ("0.5", "2", "500m") into thousandths; 1 to 1024000. */
+/* Parses a count of CPUs ("0.5", "2", "500m") into thousandths, 1 to 1024000; "none" is 0. */
 int cpus_parse(const char *text, uint32_t *out_millis);
 
 #endif

@@ -36,7 +36,8 @@ static const struct option options[OPT_COUNT] = {
     [OPT_MEM] = {"mem", 'm', "SIZE", KIND_SIZE, GROUP_LIMITS, COMPLETE_NONE, AT(mem), NULL,
                  "Memory of all its processes together, /tmp included (default 128M)."},
     [OPT_CPUS] = {"cpus", 0, "N", KIND_CPUS, GROUP_LIMITS, COMPLETE_NONE, AT(cpu_millis), NULL,
-                  "Processor time per time: 0.5 is half of one CPU (default 1)."},
+                  "Processor time per time: 0.5 is half of one CPU (default none: what its "
+                  "tenant's share of the machine's allows)."},
     [OPT_PIDS] = {"pids", 0, "N", KIND_COUNT, GROUP_LIMITS, COMPLETE_NONE, AT(pids), NULL,
                   "Processes and threads at once (default 64)."},
     [OPT_TIMEOUT] =
@@ -234,12 +235,12 @@ static int set_number(const struct option *option, const char *value, void *fiel
         allowed = "a time like 10s, 250ms or 1m30s is wanted";
         result = duration_parse(value, &wide);
     } else if (option->kind == KIND_CPUS) {
-        allowed = "a number of CPUs like 0.5 or 2 is wanted";
+        allowed = "a number of CPUs like 0.5 or 2, or none, is wanted";
         result = cpus_parse(value, &narrow);
     } else {
         result = count_parse(value, &narrow);
     }
-    if (result == 0 && (wide == 0 || narrow == 0))
+    if (result == 0 && (wide == 0 || (narrow == 0 && option->kind != KIND_CPUS)))
         result = -ERANGE;
     if (result < 0)
         return bad_value(option, value, result, allowed, err);

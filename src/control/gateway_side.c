@@ -55,6 +55,9 @@ int gateway_start(struct supervisor *s, struct err *err)
         return rc;
     struct service *gateway = &s->gateway;
     slice_set(child.pid, GATEWAY_SLICE_NS); /* all requests wait for it */
+    struct err shares = {0};
+    if (jail_host_serve(s->host, child.pid, &shares) < 0) /* slower beside others, no less right */
+        log_error("the gateway has no share of the CPUs of its own: %s", shares.text);
     gateway->child = child;
     gateway->link = fd_steal(&near);
     gateway->blocked = false;

@@ -61,6 +61,8 @@ static int run_gateway(char **argv)
                                       .dev_null = STDIN_FILENO,
                                       .epoch = (uint32_t)epoch,
                                       .hold = 1};
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    options.cpus = cpus > 0 ? (unsigned int)cpus : 1;
     if (!confine(CONFINE_GATEWAY, uid))
         return 1;
     return gateway_main(&options);

@@ -190,6 +190,10 @@ static int read_cpu_count(const json_t *value, const char *key, uint32_t *out, s
     if (cpus_parse(text, &millis) < 0)
         return err_set(err, EINVAL,
                        "%s is '%.60s', not a count of CPUs such as \"0.5\" or \"500m\"", key, text);
+    if (millis == 0) {
+        *out = 0; /* "none" is the default */
+        return 0;
+    }
     return set_limit32(millis, key, out, err);
 }
 

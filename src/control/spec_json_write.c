@@ -45,6 +45,8 @@ static json_t *duration_json(uint64_t ns)
 
 static json_t *cpus_json(uint32_t millis)
 {
+    if (millis == 0)
+        return json_string("none");
     static const struct unit units[] = {{1000, ""}, {0, NULL}};
     return in_units(millis, units, "m");
 }
@@ -149,5 +151,7 @@ json_t *spec_to_json(const struct function_spec *spec)
                   pairs_json(spec->annotations.bytes, spec->annotations.data), "limits", "memory",
                   size_json(spec->limits.mem_bytes), "cpu", cpus_json(spec->limits.cpu_millis),
                   "readOnlyRootFilesystem", 1, "skerry", own_json(spec));
+    if (spec->limits.cpu_millis == 0)
+        json_object_del(json_object_get(object, "limits"), "cpu");
     return object;
 }

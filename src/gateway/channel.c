@@ -66,6 +66,7 @@ void channel_leave(struct gateway *gw, struct call *call)
 {
     struct channel *channel = call->channel;
     list_remove(&call->node);
+    lane_work_end(&gw->lanes, &call->work);
     channel->in_flight--;
     if (channel->function != NULL)
         function_mark(gw, channel->function);
@@ -143,6 +144,7 @@ void channel_lost(struct gateway *gw, struct channel *channel)
     while ((node = list_pop(&channel->running)) != NULL) {
         struct call *call = LIST_OWNER(node, struct call, node);
         channel->in_flight--;
+        lane_work_end(&gw->lanes, &call->work);
         call_event(gw, call, LIFE_EV_LOST);
     }
     if (channel->function != NULL) {

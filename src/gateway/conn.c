@@ -27,7 +27,7 @@
 #include "gateway/text.h"
 
 #define ACCEPTS_MAX 16 /* connections before those that are there get their turn */
-#define ROUNDS_MAX  8  /* steps of one connection before the others get their turn */
+#define ROUNDS_MAX  2  /* steps of one connection before the others get their turn */
 #define PAGE        4096u
 
 static const uint32_t conn_events = EPOLLIN | EPOLLRDHUP | EPOLLET;

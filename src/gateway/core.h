@@ -91,6 +91,7 @@ enum timer_kind {
     TIMER_WANT,
     TIMER_LOG,
     TIMER_ACCEPT,
+    TIMER_LANE,
 };
 
 enum conn_state {
@@ -201,7 +202,8 @@ struct call {
     struct conn *conn;
     struct function *function;
     struct channel *channel;
-    struct list node; /* free, function's queue, channel's running */
+    struct list node;      /* free, function's queue, channel's running */
+    struct lane_work work; /* while it runs */
     struct timer timer;
     struct watch in, out, err;
     struct function_limits limits;
@@ -238,6 +240,7 @@ struct gateway {
     bool drained;
     bool ended;
     bool accept_paused;
+    uint32_t cpus;
     uint64_t full_told_ns; /* when the log was last told that no more can be accepted */
     struct stats_page *stats;
     struct wheel wheel;
@@ -277,6 +280,7 @@ struct gateway {
 
     struct timer log_timer;
     struct timer accept_timer;
+    struct timer lane_timer;
     uint32_t log_used;
     char log_text[64 * 1024];
     char date[32]; /* "Sun, 06 Nov 1994 08:49:37 GMT" of date_s */
@@ -384,6 +388,8 @@ bool function_has_room(const struct function *function);
 /* Starts the first of what waits if there is a slot, and marks the function if more wait. */
 void function_progress(struct gateway *gw, struct function *function);
 void function_mark(struct gateway *gw, struct function *function);
+/* So many bytes of body or output of a call that runs went through. */
+void function_worked(struct gateway *gw, struct call *call, size_t bytes);
 struct function_stats *function_stats(struct gateway *gw, const struct call *call);
 void want_tick(struct gateway *gw);
 

@@ -29,7 +29,7 @@
 
 #define CONNS_DEFAULT 8192u
 #define EVENTS_MAX    256
-#define TURNS_MAX     32 /* steps of tenants between two looks for events */
+#define TURNS_NS      (100 * UINT64_C(1000)) /* steps of tenants between two looks for events */
 
 static_assert(CONNS_MAX < 0xffff, "a call's index is 16 bits of its id, 0xffff is no call's");
 
@@ -106,7 +106,7 @@ static int pools_make(struct gateway *gw)
                gw->call_rooms;
     if (!all)
         return -ENOMEM;
-    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1);
+    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1, gw->cpus > 2 ? gw->cpus : 2);
     return 0;
 }
 
@@ -147,6 +147,7 @@ struct call *call_take(struct gateway *gw)
     call->err_text = room + CALL_HEAD_ROOM;
     call->body = room + CALL_HEAD_ROOM + STDERR_ROOM;
     list_init(&call->node);
+    list_init(&call->work.node);
     return call;
 }
 
@@ -200,10 +201,12 @@ static struct gateway *gateway_open(const struct gateway_options *options)
     gw->want_timer.kind = TIMER_WANT;
     gw->log_timer.kind = TIMER_LOG;
     gw->accept_timer.kind = TIMER_ACCEPT;
+    gw->lane_timer.kind = TIMER_LANE;
     gw->api = options->api;
     gw->access_log = options->access_log;
     gw->dev_null = options->dev_null;
     gw->epoch = options->epoch;
+    gw->cpus = options->cpus;
     gw->conns_max = options->connections_max != 0 ? options->connections_max : CONNS_DEFAULT;
     if (gw->conns_max > CONNS_MAX)
         gw->conns_max = CONNS_MAX;
@@ -274,6 +277,9 @@ static void timer_fire(struct gateway *gw, struct timer *timer)
     case TIMER_ACCEPT:
         accept_resume(gw);
         return;
+    case TIMER_LANE:
+        lanes_release(&gw->lanes);
+        return;
     }
 }
 
@@ -282,7 +288,8 @@ static void timer_fire(struct gateway *gw, struct timer *timer)
 static void marked_progress(struct gateway *gw)
 {
     struct lane *lane;
-    for (int turns = 0; turns < TURNS_MAX && (lane = lanes_next(&gw->lanes)) != NULL; turns++) {
+    uint64_t until_ns = gw->now_ns + TURNS_NS;
+    while ((lane = lanes_next(&gw->lanes)) != NULL) {
         struct list *node = list_pop(&lane->functions);
         if (node != NULL) {
             struct function *function = LIST_OWNER(node, struct function, node);
@@ -292,6 +299,8 @@ static void marked_progress(struct gateway *gw)
         node = list_pop(&lane->conns);
         if (node != NULL)
             conn_progress(gw, LIST_OWNER(node, struct conn, node));
+        if (clock_now_ns() >= until_ns)
+            return;
     }
 }
 

@@ -66,10 +66,12 @@ int call_read_output(struct call *call)
  * Reads until the pipe is empty or there is more than the buffer holds. A short read proves
  * nothing: a program can make its pipe one of packets (O_DIRECT).
  */
-static void read_while_room(struct call *call)
+static void read_while_room(struct gateway *gw, struct call *call)
 {
+    uint32_t before = call->body_to;
     while (call->body_to - call->body_from <= OUTPUT_MAX && call_read_output(call) > 0)
         ;
+    function_worked(gw, call, call->body_to - before);
 }
 
 /* Commits the answer when it is time to. */
@@ -100,7 +102,7 @@ void call_out_progress(struct gateway *gw, struct call *call)
     call->out_ready = false;
     if (call->state != LIFE_RUNNING)
         return;
-    read_while_room(call);
+    read_while_room(gw, call);
     output_check(gw, call);
 }
 
@@ -178,7 +180,7 @@ void call_drain(struct gateway *gw, struct call *call)
     watch_close(&call->err);
     call->channel = NULL; /* it may be closed from now on */
     if (call->finishing)
-        read_while_room(call);
+        read_while_room(gw, call);
 }
 
 /* Sends body[from, to) as one chunk, or as it is to an HTTP/1.0 client. */
@@ -228,6 +230,7 @@ bool call_stream(struct gateway *gw, struct call *call)
         result = call_read_output(call);
     }
     if (result == 1) {
+        function_worked(gw, call, call->body_to - call->body_from);
         send_held(gw, call);
         return true;
     }

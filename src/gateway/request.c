@@ -209,6 +209,7 @@ static bool body_feed(struct gateway *gw, struct conn *conn)
             call->in_gone = true;
             return true;
         }
+        function_worked(gw, call, (size_t)n);
         conn->stage_from += (uint32_t)n;
         staged -= (uint32_t)n;
     }

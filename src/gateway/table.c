@@ -111,6 +111,17 @@ void function_mark(struct gateway *gw, struct function *function)
     lane_wake(&gw->lanes, function->lane);
 }
 
+/* Until a call of its tenant's has ended, or is not busy any more, which nothing tells us of. */
+static void function_hold(struct gateway *gw, struct function *function)
+{
+    if (function->marked)
+        return;
+    function->marked = true;
+    lane_hold(&gw->lanes, function->lane, &function->node);
+    if (!timer_is_set(&gw->lane_timer))
+        wheel_set(&gw->wheel, &gw->lane_timer, gw->now_ns + LANE_BUSY_NS);
+}
+
 /* Sends the start if the function has a free slot. 0: it runs; 1: it must wait; -1: it cannot be.
  */
 static int function_start(struct gateway *gw, struct function *function, struct call *call)
@@ -118,6 +129,10 @@ static int function_start(struct gateway *gw, struct function *function, struct 
     struct channel *channel = function->channel;
     if (channel == NULL || channel->start_blocked || channel->in_flight >= channel->slots)
         return 1;
+    if (!lane_may_start(&gw->lanes, function->lane, gw->now_ns)) {
+        function_hold(gw, function);
+        return 1;
+    }
     call->channel = channel;
     int rc = call_start(gw, call);
     if (rc == 0)
@@ -138,13 +153,27 @@ static int function_start(struct gateway *gw, struct function *function, struct 
 static void function_started(struct gateway *gw, struct function *function, struct call *call)
 {
     channel_enter(call->channel, call);
+    lane_work_begin(&gw->lanes, function->lane, &call->work, gw->now_ns);
     call_event(gw, call, LIFE_EV_STARTED);
     function_changed(gw, function);
 }
 
+void function_worked(struct gateway *gw, struct call *call, size_t bytes)
+{
+    bool runs = call->state == LIFE_RUNNING || call->state == LIFE_STREAMING;
+    if (runs && bytes >= LANE_BUSY_BYTES && call->function->incarnation == call->incarnation)
+        lane_work_touch(call->function->lane, &call->work, gw->now_ns);
+}
+
 bool function_has_room(const struct function *function)
 {
-    return function->queued < function->spec.limits.queue_max;
+    const struct channel *channel = function->channel;
+    uint32_t waits = function->queued;
+    if (channel != NULL && channel->slots > channel->in_flight) { /* held: it has a place already */
+        uint32_t free = channel->slots - channel->in_flight;
+        waits = waits > free ? waits - free : 0;
+    }
+    return waits < function->spec.limits.queue_max;
 }
 
 void function_enqueue(struct gateway *gw, struct function *function, struct call *call)

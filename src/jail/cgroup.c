@@ -19,30 +19,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "jail/cgroup_host.h"
 #include "jail/cgroup_mounts.h"
 
-#define HIERARCHIES_MAX 4
-#define TRIES_MAX       50 /* of killing what a group holds, a millisecond apart */
-#define SWEEP_DEPTH     4  /* PREFIX/TENANT/TEMPLATE/sN */
-#define ZYGOTE_GROUP    "z"
+#define TRIES_MAX     50 /* of killing what a group holds, a millisecond apart */
+#define ZYGOTE_GROUP  "z"
+#define SERVICE_GROUP "service" /* a tenant's begins with "tenant-" */
 
-enum controller { MEMORY = 0, PIDS, CPU, CONTROLLERS };
 static const char *const controller_names[CONTROLLERS] = {"memory", "pids", "cpu"};
-
-struct hierarchy {
-    int root; /* directory of the mount */
-    int lock; /* PREFIX in it, locked */
-    bool v2;
-};
-
-struct cgroup_host {
-    enum cgroup_layout layout;
-    char prefix[64];
-    unsigned int count;
-    struct hierarchy hierarchies[HIERARCHIES_MAX];
-    int of[CONTROLLERS]; /* index of the hierarchy that serves it, or -1 */
-    char missing[200];
-};
 
 const char *cgroup_layout_name(enum cgroup_layout layout)
 {
@@ -92,7 +76,7 @@ static void mount_line(struct cgroup_host *host, const char *line, char *v2_path
     }
 }
 
-static int read_mounts(struct cgroup_host *host, struct err *err)
+int cgroup_read_mounts(struct cgroup_host *host, struct err *err)
 {
     char v2_path[1024] = "";
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -125,12 +109,14 @@ static int read_mounts(struct cgroup_host *host, struct err *err)
 
 /* --- directories --- */
 
-static void v2_enable(const struct cgroup_host *host, int hierarchy, const char *path)
+/* For what is made below; without the CPUs all below is one group of the scheduler's. */
+static void v2_enable(const struct cgroup_host *host, int hierarchy, const char *path,
+                      bool with_cpu)
 {
     char file[CGROUP_NAME_MAX + 64];
     for (int c = 0; c < CONTROLLERS; c++) {
         char text[16];
-        if (host->of[c] != hierarchy)
+        if (host->of[c] != hierarchy || (c == CPU && !with_cpu))
             continue;
         snprintf(text, sizeof(text), "+%s", controller_names[c]);
         snprintf(file, sizeof(file), "%s%scgroup.subtree_control", path, path[0] ? "/" : "");
@@ -138,14 +124,24 @@ static void v2_enable(const struct cgroup_host *host, int hierarchy, const char 
     }
 }
 
+/* A hierarchy for the CPUs and nothing else of ours: in it a group can be left out. */
+static bool is_of_cpus_alone(const struct cgroup_host *host, unsigned int hierarchy)
+{
+    int i = (int)hierarchy;
+    return host->of[CPU] == i && host->of[MEMORY] != i && host->of[PIDS] != i;
+}
+
+/* with_cpu: the scheduler is to tell it from its siblings. */
 static int make_everywhere(struct cgroup_host *host, const char *path, bool is_parent,
-                           struct err *err)
+                           bool with_cpu, struct err *err)
 {
     for (unsigned int i = 0; i < host->count; i++) {
+        if (!with_cpu && is_of_cpus_alone(host, i))
+            continue;
         if (mkdirat(host->hierarchies[i].root, path, 0755) < 0 && errno != EEXIST)
             return err_set(err, errno, "make cgroup %s:", path);
         if (is_parent && host->hierarchies[i].v2)
-            v2_enable(host, (int)i, path);
+            v2_enable(host, (int)i, path, with_cpu);
     }
     return 0;
 }
@@ -191,7 +187,7 @@ static int prefix_make(struct cgroup_host *host, struct err *err)
         if (result < 0)
             return err_set(err, -result, "make cgroup %s:", host->prefix);
         if (host->hierarchies[i].v2)
-            v2_enable(host, (int)i, host->prefix);
+            v2_enable(host, (int)i, host->prefix, true);
     }
     return 0;
 }
@@ -204,14 +200,14 @@ int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *e
     for (int c = 0; c < CONTROLLERS; c++)
         host->of[c] = -1;
     snprintf(host->prefix, sizeof(host->prefix), "%s", prefix);
-    int result = read_mounts(host, err);
+    int result = cgroup_read_mounts(host, err);
     if (result == 0 && host->layout == CGROUP_NONE)
         result = err_set(err, ENOENT,
                          "no cgroup file system is mounted (mount -t cgroup2 none "
                          "/sys/fs/cgroup)");
     for (unsigned int i = 0; result == 0 && i < host->count; i++) {
         if (host->hierarchies[i].v2)
-            v2_enable(host, (int)i, "");
+            v2_enable(host, (int)i, "", true);
     }
     if (result == 0)
         result = prefix_make(host, err);
@@ -229,86 +225,24 @@ int cgroup_host_open(const char *prefix, struct cgroup_host **out, struct err *e
     return 0;
 }
 
+static void service_path(const struct cgroup_host *host, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/" SERVICE_GROUP, host->prefix);
+}
+
 void cgroup_host_close(struct cgroup_host *host)
 {
+    char path[CGROUP_NAME_MAX];
     if (host == NULL)
         return;
+    service_path(host, path);
+    remove_everywhere(host, path);
     remove_everywhere(host, host->prefix);
     for (unsigned int i = 0; i < host->count; i++) {
         close(host->hierarchies[i].root);
         fd_close(&host->hierarchies[i].lock);
     }
     free(host);
-}
-
-/* --- templates and slots --- */
-
-static void template_path(const struct cgroup_host *host, const char *name, char *out)
-{
-    snprintf(out, CGROUP_NAME_MAX, "%s/%s", host->prefix, name);
-}
-
-static void slot_path(const struct cgroup_host *host, const char *name, uint32_t slot, char *out)
-{
-    snprintf(out, CGROUP_NAME_MAX, "%s/%s/s%u", host->prefix, name, slot);
-}
-
-static int attach(const struct cgroup_host *host, const char *path, pid_t pid, struct err *err)
-{
-    char file[CGROUP_NAME_MAX + 64];
-    char text[16];
-    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
-    snprintf(text, sizeof(text), "%d", (int)pid);
-    for (unsigned int i = 0; i < host->count; i++) {
-        int result = fd_write_file_at(host->hierarchies[i].root, file, text);
-        if (result < 0)
-            return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
-    }
-    return 0;
-}
-
-/* The directory of the template's tenant; empty if its name has none. */
-static void tenant_path(const struct cgroup_host *host, const char *name, char *out)
-{
-    const char *slash = strchr(name, '/');
-    out[0] = '\0';
-    if (slash != NULL)
-        snprintf(out, CGROUP_NAME_MAX, "%s/%.*s", host->prefix, (int)(slash - name), name);
-}
-
-static void zygote_path(const struct cgroup_host *host, const char *name, char *out)
-{
-    snprintf(out, CGROUP_NAME_MAX, "%s/%s/" ZYGOTE_GROUP, host->prefix, name);
-}
-
-int cgroup_template_make(struct cgroup_host *host, const char *name, struct err *err)
-{
-    char path[CGROUP_NAME_MAX];
-    tenant_path(host, name, path);
-    int result = path[0] == '\0' ? 0 : make_everywhere(host, path, true, err);
-    template_path(host, name, path);
-    return result < 0 ? result : make_everywhere(host, path, true, err);
-}
-
-void cgroup_template_remove(struct cgroup_host *host, const char *name)
-{
-    char path[CGROUP_NAME_MAX];
-    zygote_path(host, name, path);
-    remove_everywhere(host, path);
-    template_path(host, name, path);
-    remove_everywhere(host, path);
-    tenant_path(host, name, path);
-    if (path[0] != '\0')
-        remove_everywhere(host, path); /* stays while it has other templates */
-}
-
-int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pid_t pid,
-                         struct err *err)
-{
-    char path[CGROUP_NAME_MAX];
-    zygote_path(host, template_name, path);
-    int result = make_everywhere(host, path, false, err);
-    return result < 0 ? result : attach(host, path, pid, err);
 }
 
 struct limit_file {
@@ -336,6 +270,115 @@ static int write_limit(struct cgroup_host *host, const char *path, const struct 
     return 0;
 }
 
+/* To the group, or, where that was left out, to the nearest that it would lie in. */
+static int attach_in(int root, const char *path, const char *pid, bool may_be_left_out)
+{
+    char group[CGROUP_NAME_MAX];
+    char file[CGROUP_NAME_MAX + 64];
+    snprintf(group, sizeof(group), "%s", path);
+    for (;;) {
+        snprintf(file, sizeof(file), "%s/cgroup.procs", group);
+        int result = fd_write_file_at(root, file, pid);
+        char *last = strrchr(group, '/');
+        if (result != -ENOENT || !may_be_left_out || last == NULL)
+            return result;
+        *last = '\0';
+    }
+}
+
+int cgroup_service_attach(struct cgroup_host *host, pid_t pid, struct err *err)
+{
+    static const struct limit_file weight = {CPU, "cpu.shares", "cpu.weight"};
+    char path[CGROUP_NAME_MAX];
+    char text[16];
+    int index = host->of[CPU];
+    if (index < 0)
+        return 0;
+    service_path(host, path);
+    if (mkdirat(host->hierarchies[index].root, path, 0755) < 0 && errno != EEXIST)
+        return err_set(err, errno, "make cgroup %s:", path);
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    int result = write_limit(host, path, &weight, "4096", "400", true, err);
+    if (result == 0)
+        result = attach_in(host->hierarchies[index].root, path, text, false);
+    return result < 0 ? err_set(err, -result, "attach the service to cgroup %s:", path) : 0;
+}
+
+/* --- templates and slots --- */
+
+static void template_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s", host->prefix, name);
+}
+
+static void slot_path(const struct cgroup_host *host, const char *name, uint32_t slot, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s/s%u", host->prefix, name, slot);
+}
+
+static int attach(const struct cgroup_host *host, const char *path, pid_t pid, struct err *err)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    for (unsigned int i = 0; i < host->count; i++) {
+        int result = attach_in(host->hierarchies[i].root, path, text, is_of_cpus_alone(host, i));
+        if (result < 0)
+            return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
+    }
+    return 0;
+}
+
+/* The directory of the template's tenant; empty if its name has none. */
+static void tenant_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    const char *slash = strchr(name, '/');
+    out[0] = '\0';
+    if (slash != NULL)
+        snprintf(out, CGROUP_NAME_MAX, "%s/%.*s", host->prefix, (int)(slash - name), name);
+}
+
+static void zygote_path(const struct cgroup_host *host, const char *name, char *out)
+{
+    snprintf(out, CGROUP_NAME_MAX, "%s/%s/" ZYGOTE_GROUP, host->prefix, name);
+}
+
+int cgroup_template_make(struct cgroup_host *host, const char *name, bool has_cpu_limit,
+                         struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    tenant_path(host, name, path);
+    int result = 0;
+    if (path[0] != '\0')
+        result = make_everywhere(host, path, false, true, err);
+    for (unsigned int i = 0; path[0] != '\0' && i < host->count; i++) {
+        if (host->hierarchies[i].v2)
+            v2_enable(host, (int)i, path, has_cpu_limit);
+    }
+    template_path(host, name, path);
+    return result < 0 ? result : make_everywhere(host, path, true, has_cpu_limit, err);
+}
+
+void cgroup_template_remove(struct cgroup_host *host, const char *name)
+{
+    char path[CGROUP_NAME_MAX];
+    zygote_path(host, name, path);
+    remove_everywhere(host, path);
+    template_path(host, name, path);
+    remove_everywhere(host, path);
+    tenant_path(host, name, path);
+    if (path[0] != '\0')
+        remove_everywhere(host, path); /* stays while it has other templates */
+}
+
+int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pid_t pid,
+                         struct err *err)
+{
+    char path[CGROUP_NAME_MAX];
+    zygote_path(host, template_name, path);
+    int result = make_everywhere(host, path, false, false, err);
+    return result < 0 ? result : attach(host, path, pid, err);
+}
+
 static int write_limits(struct cgroup_host *host, const char *path,
                         const struct function_limits *limits, struct err *err)
 {
@@ -356,9 +399,9 @@ static int write_limits(struct cgroup_host *host, const char *path,
     int result = write_limit(host, path, &memory, bytes, bytes, true, err);
     if (result == 0)
         result = write_limit(host, path, &pids, count, count, true, err);
-    if (result == 0)
+    if (result == 0 && limits->cpu_millis != 0)
         result = write_limit(host, path, &period, "100000", NULL, false, err);
-    if (result == 0)
+    if (result == 0 && limits->cpu_millis != 0)
         result = write_limit(host, path, &quota, v1_quota, v2_quota, true, err);
     if (result == 0) /* absent without swap */
         result = write_limit(host, path, &no_swap, NULL, "0", false, err);
@@ -370,7 +413,7 @@ int cgroup_slot_make(struct cgroup_host *host, const char *template_name, uint32
 {
     char path[CGROUP_NAME_MAX];
     slot_path(host, template_name, slot, path);
-    int result = make_everywhere(host, path, false, err);
+    int result = make_everywhere(host, path, false, limits->cpu_millis != 0, err);
     if (result == 0)
         result = write_limits(host, path, limits, err);
     if (result < 0) {
@@ -413,8 +456,7 @@ uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_n
     return strtoull(text, NULL, 10);
 }
 
-/* Kills every process of one group; returns how many there were. */
-static unsigned int kill_members(int root, const char *path)
+unsigned int cgroup_kill_members(int root, const char *path)
 {
     char file[CGROUP_NAME_MAX + 64];
     unsigned int count = 0;
@@ -437,105 +479,6 @@ int cgroup_slot_remove(struct cgroup_host *host, const char *template_name, uint
     slot_path(host, template_name, slot, path);
     int result = remove_everywhere(host, path);
     for (unsigned int i = 0; result == -EBUSY && i < host->count; i++)
-        kill_members(host->hierarchies[i].root, path);
+        cgroup_kill_members(host->hierarchies[i].root, path);
     return result == -EBUSY ? remove_everywhere(host, path) : result;
-}
-
-/* --- what a dead owner left --- */
-
-static int remove_tree(int root, const char *path, int depth)
-{
-    char child[CGROUP_NAME_MAX * 3 + 300];
-    int removed = 0;
-    int dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
-    if (listing == NULL)
-        return 0;
-    for (struct dirent *entry; depth < SWEEP_DEPTH && (entry = readdir(listing)) != NULL;) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-            continue;
-        int length = snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (length < 0 || (size_t)length >= sizeof(child))
-            continue;
-        removed += remove_tree(root, child, depth + 1);
-    }
-    closedir(listing);
-    for (int tries = 0; tries < TRIES_MAX; tries++) {
-        if (unlinkat(root, path, AT_REMOVEDIR) == 0)
-            return removed + 1;
-        if (errno != EBUSY || kill_members(root, path) == 0)
-            return removed;
-        usleep(1000); /* SIGKILL is under way */
-    }
-    return removed;
-}
-
-/* When a process began, in clock ticks since boot; 0 when there is none. With the pid it names one
- * process. */
-static unsigned long long start_time(long pid)
-{
-    char path[64];
-    char text[1024];
-    unsigned long long ticks = 0;
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    if (fd_read_file_at(AT_FDCWD, path, text, sizeof(text)) <= 0)
-        return 0;
-    const char *at = strrchr(text, ')'); /* the command before it may hold anything */
-    for (int field = 2; at != NULL && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    if (at == NULL || sscanf(at, "%llu", &ticks) != 1)
-        return 0;
-    return ticks;
-}
-
-void cgroup_prefix_of(const char *base, pid_t pid, char *out, size_t room)
-{
-    snprintf(out, room, "%s-%d-%llu", base, (int)pid, start_time(pid));
-}
-
-/* "skerry[-...]-PID-START", and no such process is to be seen. */
-static bool owner_is_unseen(const char *name)
-{
-    unsigned long long ticks;
-    long pid;
-    char end;
-    const char *dash = strrchr(name, '-');
-    if (strncmp(name, "skerry", 6) != 0 || dash == NULL)
-        return false;
-    while (dash > name && *--dash != '-')
-        ;
-    if (sscanf(dash, "-%ld-%llu%c", &pid, &ticks, &end) != 2 || pid <= 1)
-        return false;
-    return start_time(pid) != ticks;
-}
-
-/*
- * Removes a prefix unless its owner lives: it holds the lock, wherever it is, or it is seen here
- * and has not taken the lock yet.
- */
-static int sweep_prefix(int root, const char *name)
-{
-    fd_owner lock = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
-        return 0;
-    return remove_tree(root, name, 0);
-}
-
-int cgroup_sweep(struct err *err)
-{
-    struct cgroup_host host = {.of = {-1, -1, -1}};
-    int removed = 0;
-    int result = read_mounts(&host, err);
-    for (unsigned int i = 0; i < host.count; i++) {
-        int dir = openat(host.hierarchies[i].root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *listing = dir >= 0 ? fdopendir(dir) : NULL;
-        for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
-            if (entry->d_type == DT_DIR && owner_is_unseen(entry->d_name))
-                removed += sweep_prefix(host.hierarchies[i].root, entry->d_name);
-        }
-        if (listing != NULL)
-            closedir(listing);
-        close(host.hierarchies[i].root);
-    }
-    return result < 0 ? result : removed;
 }

@@ -4,13 +4,15 @@
  * ("hybrid"). A slot has one group in each hierarchy that matters; its spawner is attached once and
  * everything it clones is born there.
  *
- * Groups are named PREFIX/TENANT/TEMPLATE/sN in each hierarchy, so that the kernel shares the CPUs
- * out between tenants first, whatever each of them runs. PREFIX names the owner by pid and start
+ * Groups are named PREFIX/TENANT/TEMPLATE/sN. For the scheduler a tenant is one group, so that it
+ * shares the CPUs out between tenants, whatever each of them runs; only slots with a limit of CPU
+ * time are groups below it (docs/decisions/0024). PREFIX names the owner by pid and start
  * time, and its owner holds a lock on it: so a later one can tell whose groups are left over.
  */
 #ifndef SKERRY_JAIL_CGROUP_H
 #define SKERRY_JAIL_CGROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,14 +37,22 @@ void cgroup_host_close(struct cgroup_host *host);
 enum cgroup_layout cgroup_host_layout(const struct cgroup_host *host);
 const char *cgroup_layout_name(enum cgroup_layout layout);
 
+/*
+ * Puts a process that serves all tenants beside their groups, with four times the share of CPU time
+ * of one.
+ */
+int cgroup_service_attach(struct cgroup_host *host, pid_t pid, struct err *err);
+
 /* A sentence on limits that cannot be set here; empty when all can. */
 const char *cgroup_host_missing(const struct cgroup_host *host);
 
 /*
  * The directory that holds a template's slots. The name is TEMPLATE or TENANT/TEMPLATE; the
- * tenant's directory comes with the first of its templates and goes with the last.
+ * tenant's directory comes with the first of its templates and goes with the last. has_cpu_limit:
+ * whether slots with such a limit are to be made in it.
  */
-int cgroup_template_make(struct cgroup_host *host, const char *name, struct err *err);
+int cgroup_template_make(struct cgroup_host *host, const char *name, bool has_cpu_limit,
+                         struct err *err);
 void cgroup_template_remove(struct cgroup_host *host, const char *name);
 
 /* Puts the template's zygote into a group of its own beside the slots: its work is the tenant's. */

@@ -147,6 +147,11 @@ const char *jail_host_limits_missing(const struct jail_host *host)
     return host->missing;
 }
 
+int jail_host_serve(struct jail_host *host, pid_t pid, struct err *err)
+{
+    return host->cgroups != NULL ? cgroup_service_attach(host->cgroups, pid, err) : 0;
+}
+
 const struct filter_program *jail_host_filter(struct jail_host *host, const struct jail_plan *plan,
                                               struct err *err)
 {

@@ -22,7 +22,6 @@ void jail_plan_init(struct jail_plan *plan)
     limits->tmp_bytes = UINT64_C(64) << 20;
     limits->timeout_ns = UINT64_C(10000000000);
     limits->max_body_bytes = UINT64_C(16) << 20;
-    limits->cpu_millis = 1000;
     limits->pids_max = 64;
     limits->concurrency_max = 64;
     limits->queue_max = 256;
@@ -85,8 +84,8 @@ static int check_ids(const struct jail_plan *plan, struct err *err)
 static int check_limits(const struct function_limits *limits, struct err *err)
 {
     if (limits->mem_bytes < (UINT64_C(1) << 20) || limits->tmp_bytes == 0 ||
-        limits->pids_max == 0 || limits->cpu_millis == 0 || limits->files_max < 3 ||
-        limits->concurrency_max == 0 || limits->concurrency_max > 1024)
+        limits->pids_max == 0 || limits->files_max < 3 || limits->concurrency_max == 0 ||
+        limits->concurrency_max > 1024)
         return err_set(err, EINVAL, "plan: a limit is zero or out of range");
     return 0;
 }

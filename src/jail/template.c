@@ -29,7 +29,7 @@
 #include "jail/launch.h"
 
 #define PEAK_SAMPLES 8
-#define SLICE_NS     (500 * UINT64_C(1000)) /* of sandboxes: docs/benchmarks.md, many tenants */
+#define SLICE_NS     (100 * UINT64_C(1000)) /* of sandboxes: docs/benchmarks.md, many tenants */
 
 enum slot_state {
     SLOT_FREE = 0,
@@ -80,7 +80,8 @@ int jail_template_open(struct jail_host *host, const struct jail_plan *plan,
     template->warm = plan->warm != JAIL_WARM_NO;
     name_cgroup(template, plan);
     if (host->cgroups != NULL)
-        result = cgroup_template_make(host->cgroups, template->cgroup, err);
+        result = cgroup_template_make(host->cgroups, template->cgroup, plan->limits.cpu_millis != 0,
+                                      err);
     if (result == 0)
         result = launch_zygote(host, plan, &template->zygote, err);
     if (result == 0 && host->cgroups != NULL && plan->tenant[0] != '\0') {

@@ -42,6 +42,9 @@ int jail_program_path(const char *name, const char *room, char *out, size_t size
 
 /* A sentence on what cannot be limited here (no cgroups, ...); empty when all can. */
 const char *jail_host_limits_missing(const struct jail_host *host);
+/* A process that serves all templates gets a larger share of the CPUs than each of their tenants.
+ */
+int jail_host_serve(struct jail_host *host, pid_t pid, struct err *err);
 
 enum jail_event_kind {
     JAIL_EVENT_NONE = 0, /* nothing to tell (again) */

@@ -42,8 +42,6 @@ void function_limits_fill(struct function_limits *limits)
         limits->timeout_ns = 10 * NS_PER_SEC;
     if (limits->max_body_bytes == 0)
         limits->max_body_bytes = 16 * MIB;
-    if (limits->cpu_millis == 0)
-        limits->cpu_millis = 1000;
     if (limits->pids_max == 0)
         limits->pids_max = 64;
     if (limits->concurrency_max == 0)
@@ -193,7 +191,7 @@ int function_limits_check(const struct function_limits *limits, struct err *err)
         {"tmp (bytes)", limits->tmp_bytes, 4096, 16 * TIB},
         {"timeout (ns)", limits->timeout_ns, NS_PER_MS, 24 * 3600 * NS_PER_SEC},
         {"max_body (bytes)", limits->max_body_bytes, 1, 16 * TIB},
-        {"cpus (thousandths)", limits->cpu_millis, 1, 1024000},
+        {"cpus (thousandths)", limits->cpu_millis, 0, 1024000},
         {"pids", limits->pids_max, 1, 65536},
         {"concurrency", limits->concurrency_max, 1, 1024},
         {"queue", limits->queue_max, 1, 65536},

@@ -55,7 +55,7 @@ struct function_limits {
     uint64_t tmp_bytes;       /* size of /tmp; 0: half of mem_bytes, at most 64 MiB */
     uint64_t timeout_ns;      /* a request's deadline; 0: 10 s */
     uint64_t max_body_bytes;  /* request body; 0: 16 MiB */
-    uint32_t cpu_millis;      /* thousandths of a CPU; 0: 1000 */
+    uint32_t cpu_millis;      /* thousandths of a CPU; 0: no limit but the tenant's share */
     uint32_t pids_max;        /* processes and threads; 0: 64 */
     uint32_t concurrency_max; /* sandboxes at once; 0: 64 */
     uint32_t queue_max;       /* requests that may wait; 0: 256 */

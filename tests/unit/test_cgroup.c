@@ -87,7 +87,7 @@ static void a_slot_holds_and_goes(void **state)
     int events = -1;
     cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
     struct cgroup_host *host = open_host(prefix);
-    assert_int_equal(cgroup_template_make(host, "t", &err), 0);
+    assert_int_equal(cgroup_template_make(host, "t", true, &err), 0);
     assert_int_equal(cgroup_slot_make(host, "t", 0, &limits, &events, &err), 0);
     pid_t pid = sleeper();
     assert_int_equal(cgroup_slot_attach(host, "t", 0, pid, &err), 0);
@@ -116,7 +116,7 @@ static void what_a_dead_owner_left_is_swept(void **state)
         struct cgroup_host *host = NULL;
         cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
         if (geteuid() != 0 || cgroup_host_open(prefix, &host, &err) < 0 ||
-            cgroup_template_make(host, "t", &err) < 0 ||
+            cgroup_template_make(host, "t", true, &err) < 0 ||
             cgroup_slot_make(host, "t", 3, &limits, &events, &err) < 0)
             _exit(1);
         pid_t orphan = sleeper();
@@ -145,7 +145,7 @@ static void a_living_owner_is_left_alone(void **state)
     struct err err = {0};
     cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
     struct cgroup_host *host = open_host(prefix);
-    assert_int_equal(cgroup_template_make(host, "t", &err), 0);
+    assert_int_equal(cgroup_template_make(host, "t", true, &err), 0);
     cgroup_sweep(&err);
     int events = -1;
     assert_int_equal(cgroup_slot_make(host, "t", 0, &limits, &events, &err), 0);
@@ -164,7 +164,7 @@ static void an_owner_that_cannot_be_seen_is_left_alone_while_it_lives(void **sta
     struct cgroup_host *host = open_host(prefix);
     pid_t pid = sleeper();
     int events = -1;
-    assert_int_equal(cgroup_template_make(host, "tenant-a/t", &err), 0);
+    assert_int_equal(cgroup_template_make(host, "tenant-a/t", true, &err), 0);
     assert_int_equal(cgroup_slot_make(host, "tenant-a/t", 0, &limits, &events, &err), 0);
     if (events >= 0)
         close(events);
@@ -179,6 +179,80 @@ static void an_owner_that_cannot_be_seen_is_left_alone_while_it_lives(void **sta
     assert_false(is_member(pid, prefix));
 }
 
+/* The group that the scheduler knows a process by, from PREFIX on; empty in a tree for all
+ * controllers. */
+static void scheduled_as(pid_t pid, const char *prefix, char *out, size_t room)
+{
+    char path[64];
+    char line[512];
+    out[0] = '\0';
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        const char *controllers = strchr(line, ':');
+        const char *group = strstr(line, prefix);
+        if (controllers != NULL && strncmp(controllers, ":cpu,", 5) == 0 && group != NULL)
+            snprintf(out, room, "%.*s", (int)strcspn(group, "\n"), group);
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
+/* One group of the scheduler's for a tenant; a slot is one below it where its limit needs it. */
+static void only_a_cpu_limit_makes_a_group_for_the_cpus(void **state)
+{
+    static const char *const ends[] = {"/tenant-a", "/tenant-a/t-1/s0"};
+    char prefix[64], group[512], expected[512];
+    struct err err = {0};
+    cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
+    struct cgroup_host *host = open_host(prefix);
+    for (int limited = 0; limited < 2; limited++) {
+        struct function_limits with = limits;
+        int events = -1;
+        with.cpu_millis = limited ? 500 : 0;
+        pid_t pid = sleeper();
+        assert_int_equal(cgroup_template_make(host, "tenant-a/t-1", limited, &err), 0);
+        assert_int_equal(cgroup_slot_make(host, "tenant-a/t-1", 0, &with, &events, &err), 0);
+        assert_int_equal(cgroup_slot_attach(host, "tenant-a/t-1", 0, pid, &err), 0);
+        scheduled_as(pid, prefix, group, sizeof(group));
+        snprintf(expected, sizeof(expected), "%s%s", prefix, ends[limited]);
+        if (group[0] != '\0')
+            assert_string_equal(group, expected);
+        assert_true(is_member(pid, "/tenant-a/t-1/s0")); /* for memory and processes always */
+        while (cgroup_slot_remove(host, "tenant-a/t-1", 0) == -EBUSY)
+            waitpid(pid, NULL, 0);
+        waitpid(pid, NULL, 0);
+        if (events >= 0)
+            close(events);
+        cgroup_template_remove(host, "tenant-a/t-1");
+    }
+    cgroup_host_close(host);
+    assert_int_equal(directories_left(prefix), 0);
+}
+
+/* Beside the tenants, and nothing of it is left behind. */
+static void a_service_is_beside_the_tenants(void **state)
+{
+    char prefix[64], group[512], expected[512];
+    struct err err = {0};
+    cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
+    struct cgroup_host *host = open_host(prefix);
+    pid_t pid = sleeper();
+    assert_int_equal(cgroup_service_attach(host, pid, &err), 0);
+    scheduled_as(pid, prefix, group, sizeof(group));
+    snprintf(expected, sizeof(expected), "%s/service", prefix);
+    if (group[0] != '\0')
+        assert_string_equal(group, expected);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    pid = sleeper(); /* as after its death */
+    assert_int_equal(cgroup_service_attach(host, pid, &err), 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    cgroup_host_close(host);
+    assert_int_equal(directories_left(prefix), 0);
+}
+
 static void a_tenants_directory_goes_with_its_last_template(void **state)
 {
     char prefix[64];
@@ -186,8 +260,8 @@ static void a_tenants_directory_goes_with_its_last_template(void **state)
     cgroup_prefix_of("skerry-unit", getpid(), prefix, sizeof(prefix));
     struct cgroup_host *host = open_host(prefix);
     pid_t pid = sleeper();
-    assert_int_equal(cgroup_template_make(host, "tenant-a/one-1", &err), 0);
-    assert_int_equal(cgroup_template_make(host, "tenant-a/two-2", &err), 0);
+    assert_int_equal(cgroup_template_make(host, "tenant-a/one-1", true, &err), 0);
+    assert_int_equal(cgroup_template_make(host, "tenant-a/two-2", true, &err), 0);
     assert_int_equal(cgroup_zygote_attach(host, "tenant-a/two-2", pid, &err), 0);
     assert_true(is_member(pid, "/tenant-a/two-2/z"));
     cgroup_template_remove(host, "tenant-a/one-1");
@@ -206,6 +280,8 @@ int main(void)
         cmocka_unit_test(what_a_dead_owner_left_is_swept),
         cmocka_unit_test(a_living_owner_is_left_alone),
         cmocka_unit_test(an_owner_that_cannot_be_seen_is_left_alone_while_it_lives),
+        cmocka_unit_test(only_a_cpu_limit_makes_a_group_for_the_cpus),
+        cmocka_unit_test(a_service_is_beside_the_tenants),
         cmocka_unit_test(a_tenants_directory_goes_with_its_last_template),
     };
     return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);

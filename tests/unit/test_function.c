@@ -46,7 +46,7 @@ static void an_initial_spec_has_the_defaults(void **state)
     assert_int_equal(spec->limits.tmp_bytes, 64 << 20);
     assert_int_equal(spec->limits.timeout_ns, 10000000000);
     assert_int_equal(spec->limits.max_body_bytes, 16 << 20);
-    assert_int_equal(spec->limits.cpu_millis, 1000);
+    assert_int_equal(spec->limits.cpu_millis, 0);
     assert_int_equal(spec->limits.pids_max, 64);
     assert_int_equal(spec->limits.concurrency_max, 64);
     assert_int_equal(spec->limits.queue_max, 256);

@@ -966,6 +966,42 @@ static void tenants_take_turns(void **state)
     rig_function_close(&g);
 }
 
+/* While another tenant starts calls, too, more are asked for than may be busy: none of them is
+ * refused for it, and each starts though none has ended. */
+static void what_is_held_is_not_refused_and_starts(void **state)
+{
+    enum { MANY = 6 };
+    int many[MANY];
+    struct rig_start starts[MANY];
+    struct function_limits narrow = {.queue_max = 1};
+    struct rig_function g;
+    redeploy(0, &narrow, MANY);
+    rig_put(&rig, &g, 4, 1, "g.light", 0, NULL);
+    rig_slots(&rig, &g, 1);
+    int light = rig_connect(&rig);
+    for (int i = 0; i < MANY; i++)
+        many[i] = rig_connect(&rig);
+    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_take(&g, &start);
+    rig_exit(&g, &start, 0, 0);
+    rig_answer(light, &answer, false);
+    stop_gateway();
+    for (int i = 0; i < MANY; i++)
+        rig_send(many[i], GET);
+    assert_int_equal(kill(rig.pid, SIGCONT), 0);
+    for (int i = 0; i < MANY; i++)
+        rig_take(&fn, &starts[i]);
+    for (int i = 0; i < MANY; i++)
+        rig_exit(&fn, &starts[i], 0, 0);
+    for (int i = 0; i < MANY; i++) {
+        rig_answer(many[i], &answer, false);
+        assert_int_equal(answer.status, 200);
+        close(many[i]);
+    }
+    close(light);
+    rig_function_close(&g);
+}
+
 /* Deployed, but its zygote is still being built: requests wait for it. */
 static void a_function_without_a_zygote_waits(void **state)
 {
@@ -1261,6 +1297,7 @@ int main(void)
         CASE(a_function_without_a_zygote_waits),
         CASE(a_function_that_failed_says_so),
         CASE(tenants_take_turns),
+        CASE(what_is_held_is_not_refused_and_starts),
         CASE(a_removed_function_is_404),
         CASE(demand_is_told),
         CASE(system_paths_are_handed_over),

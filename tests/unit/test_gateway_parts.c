@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "gateway/civil.h"
+#include "gateway/lane.h"
 #include "gateway/list.h"
 #include "gateway/metrics.h"
 #include "gateway/text.h"
@@ -209,6 +210,99 @@ static void metrics_are_whole(void **state)
     assert_null(strstr(text, "\n\n"));
 }
 
+enum { LANES = 4, BUSY_MAX = 2 };
+static struct lane lane_array[LANES];
+
+static void lanes_begin(struct lanes *lanes, struct lane **a, struct lane **b)
+{
+    memset(lane_array, 0, sizeof(lane_array));
+    memset(lanes, 0, sizeof(*lanes));
+    lanes_init(lanes, lane_array, LANES, BUSY_MAX);
+    *a = lanes_take(lanes);
+    (*a)->users = 1;
+    *b = lanes_take(lanes);
+    (*b)->users = 1;
+}
+
+static struct lane_work *work_begin(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
+{
+    static struct lane_work works[32];
+    static unsigned int next;
+    struct lane_work *work = &works[next++ % 32];
+    list_init(&work->node);
+    lane_work_begin(lanes, lane, work, now_ns);
+    return work;
+}
+
+static void a_tenant_that_is_alone_is_not_held(void **state)
+{
+    struct lanes lanes;
+    struct lane *a, *b;
+    lanes_begin(&lanes, &a, &b);
+    const uint64_t at = LANE_ALONE_NS;
+    for (int i = 0; i < 8; i++) {
+        assert_true(lane_may_start(&lanes, a, at));
+        work_begin(&lanes, a, at);
+    }
+    work_begin(&lanes, b, at);
+    assert_false(lane_may_start(&lanes, a, at));
+    assert_true(lane_may_start(&lanes, b, at));
+    /* busy all the time, and the other one has gone */
+    const uint64_t later = at + LANE_ALONE_NS + 1;
+    for (int i = 0; i < 8; i++) {
+        assert_true(lane_may_start(&lanes, a, later));
+        work_begin(&lanes, a, later);
+    }
+}
+
+static void of_tenants_together_few_calls_are_busy(void **state)
+{
+    struct lanes lanes;
+    struct lane *a, *b;
+    lanes_begin(&lanes, &a, &b);
+    const uint64_t at = LANE_ALONE_NS;
+    work_begin(&lanes, b, at);
+    struct lane_work *first = work_begin(&lanes, a, at);
+    struct lane_work *second = work_begin(&lanes, a, at);
+    assert_false(lane_may_start(&lanes, a, at + LANE_BUSY_NS - 1));
+    lane_work_end(&lanes, second);
+    assert_true(lane_may_start(&lanes, a, at));
+    lane_work_end(&lanes, second); /* twice is once */
+    second = work_begin(&lanes, a, at);
+    /* the first has given no sign of work since: it sleeps or computes */
+    lane_work_touch(a, second, at + LANE_BUSY_NS);
+    assert_true(lane_may_start(&lanes, a, at + LANE_BUSY_NS));
+    assert_null(first->lane);
+    assert_ptr_equal(second->lane, a);
+    lane_work_touch(a, first, at + LANE_BUSY_NS); /* it is at work again */
+    assert_false(lane_may_start(&lanes, a, at + LANE_BUSY_NS));
+}
+
+static void what_is_held_goes_on_in_order(void **state)
+{
+    struct lanes lanes;
+    struct lane *a, *b;
+    struct list functions[3];
+    lanes_begin(&lanes, &a, &b);
+    struct lane_work *work = work_begin(&lanes, a, 1);
+    for (int i = 0; i < 3; i++) {
+        list_init(&functions[i]);
+        lane_hold(&lanes, a, &functions[i]);
+    }
+    assert_null(lanes_next(&lanes));
+    lane_work_end(&lanes, work); /* one for one */
+    assert_ptr_equal(lanes_next(&lanes), a);
+    assert_ptr_equal(list_pop(&a->functions), &functions[0]);
+    assert_null(lanes_next(&lanes));
+    lanes_release(&lanes);
+    assert_ptr_equal(lanes_next(&lanes), a);
+    assert_ptr_equal(list_pop(&a->functions), &functions[1]);
+    assert_ptr_equal(list_pop(&a->functions), &functions[2]);
+    assert_true(list_is_empty(&lanes.held));
+    lanes_release(&lanes);
+    assert_null(lanes_next(&lanes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +311,9 @@ int main(void)
         cmocka_unit_test(dates),
         cmocka_unit_test(text_never_passes_its_end),
         cmocka_unit_test(lists),
+        cmocka_unit_test(a_tenant_that_is_alone_is_not_held),
+        cmocka_unit_test(of_tenants_together_few_calls_are_busy),
+        cmocka_unit_test(what_is_held_goes_on_in_order),
         cmocka_unit_test(metrics_are_whole),
     };
     return cmocka_run_group_tests_name("gateway_parts", tests, NULL, NULL);
