@@ -121,6 +121,13 @@ static int begin_life(struct supervisor *s, struct entry *entry, const struct fu
     struct life *life = calloc(1, sizeof(*life));
     if (life == NULL)
         return err_set(err, ENOMEM, "build a sandbox of %s:", entry->name);
+    if (plan.warm == JAIL_WARM_SNAPSHOT && !memory_has_room_for_snapshots(s)) {
+        plan.warm = tier_find(spec->tier)->warm_without_snapshot;
+        life->snapshot = JAIL_SNAPSHOT_REFUSED;
+        snprintf(life->snapshot_why, sizeof(life->snapshot_why),
+                 "snapshots hold half of --pool-memory already");
+        log_info("%s of %s gets no snapshot: %s", entry->name, entry->tenant, life->snapshot_why);
+    }
     rc = jail_template_open(s->host, &plan, &life->template, err);
     if (rc < 0) {
         free(life);
@@ -306,6 +313,8 @@ static void life_snapshot(struct supervisor *s, struct life *life, const struct 
 {
     struct entry *entry = life->entry;
     life->snapshot = event->snapshot;
+    life->snapshot_bytes = event->snapshot_bytes;
+    memory_besides(s);
     snprintf(life->snapshot_why, sizeof(life->snapshot_why), "%.*s",
              (int)sizeof(life->snapshot_why) - 1, event->why.text);
     if (event->snapshot == JAIL_SNAPSHOT_REFUSED)

@@ -6,6 +6,10 @@
  * included; before the first request a guess stands for that, or what a sandbox that goes on from a
  * snapshot holds already while it waits, if that is more. What grows is believed at once, what
  * shrinks slowly.
+ *
+ * The snapshots themselves count, and what is left of revisions that were replaced. When they hold
+ * half of the bound, no function gets a snapshot any more: it would have its start-up for it, and
+ * no place to run.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -48,8 +52,37 @@ static void measure(struct supervisor *s, struct entry *entry)
     pool_cost(&s->pool, entry->index, cost);
 }
 
+/* What a life holds beside the sandboxes that the pool counts. */
+static uint64_t held_besides(const struct entry *entry, const struct life *life)
+{
+    bool counted = life == entry->live;
+    return life->snapshot_bytes + (counted ? 0 : life->slots * entry->cost);
+}
+
+void memory_besides(struct supervisor *s)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
+        const struct entry *entry = s->entries[i];
+        if (entry == NULL)
+            continue;
+        if (entry->live != NULL)
+            bytes += held_besides(entry, entry->live);
+        for (const struct life *life = entry->retired; life != NULL; life = life->next)
+            bytes += held_besides(entry, life);
+    }
+    pool_other(&s->pool, bytes);
+}
+
+bool memory_has_room_for_snapshots(const struct supervisor *s)
+{
+    return s->config.pool_memory_bytes == 0 ||
+           s->pool.other_bytes <= s->config.pool_memory_bytes / 2;
+}
+
 void memory_tick(struct supervisor *s)
 {
+    memory_besides(s);
     for (uint32_t i = 0; i < s->pool.top; i++) {
         struct entry *entry = s->entries[i];
         if (entry == NULL || entry->live == NULL)
@@ -61,7 +94,8 @@ void memory_tick(struct supervisor *s)
             measure(s, entry);
         entry->was_wanted = wanted;
     }
-    const uint64_t figures[3] = {s->config.pool_memory_bytes, s->pool.used_bytes, s->pool.used};
+    const uint64_t figures[3] = {s->config.pool_memory_bytes,
+                                 s->pool.used_bytes + s->pool.other_bytes, s->pool.used};
     static_assert(offsetof(struct stats_page, pool_sandboxes) -
                           offsetof(struct stats_page, pool_limit_bytes) ==
                       sizeof(figures) - sizeof(figures[0]),

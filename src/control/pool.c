@@ -30,6 +30,7 @@ static uint32_t fit(const struct pool *pool, uint64_t cost, uint32_t used, uint6
     uint32_t count = used < config->budget ? config->budget - used : 0;
     if (config->budget_bytes == 0 || cost == 0)
         return count;
+    used_bytes += pool->other_bytes;
     uint64_t bytes = used_bytes < config->budget_bytes ? config->budget_bytes - used_bytes : 0;
     if (used == 0 && bytes < cost && count > 0)
         return 1; /* what is larger than all the memory still runs, alone */
@@ -287,7 +288,8 @@ static void satisfy(struct pool *pool, struct pool_member *member, uint64_t now_
 static void shrink(struct pool *pool)
 {
     static const struct pool_member nobody = {.max = 0};
-    while (pool->config.budget_bytes > 0 && pool->granted_bytes > pool->config.budget_bytes) {
+    while (pool->config.budget_bytes > 0 &&
+           pool->granted_bytes + pool->other_bytes > pool->config.budget_bytes) {
         uint32_t got = take_from_idle(pool, &nobody);
         if (got == 0)
             got = take_reserve(pool, &nobody);
@@ -377,6 +379,12 @@ void pool_cost(struct pool *pool, uint32_t index, uint64_t cost)
     count_out(pool, member);
     member->cost = cost;
     count_in(pool, member);
+    shrink(pool);
+}
+
+void pool_other(struct pool *pool, uint64_t bytes)
+{
+    pool->other_bytes = bytes;
     shrink(pool);
 }
 

@@ -49,6 +49,7 @@ struct pool {
     uint32_t granted; /* sum of all */
     uint32_t used;    /* sum of max(granted, live): what counts against the budget */
     uint64_t granted_bytes, used_bytes;   /* the same, of memory */
+    uint64_t other_bytes;                 /* of the budget, of no sandbox in it */
     uint64_t tenant_bytes[FUNCTIONS_MAX]; /* granted_bytes of each tenant */
     uint32_t short_count;
     uint32_t top;       /* above the largest index that was ever added */
@@ -76,6 +77,12 @@ void pool_live(struct pool *pool, uint32_t index, uint32_t live);
  * budget is exceeded by it, grants are taken back at once, the busiest's too.
  */
 void pool_cost(struct pool *pool, uint32_t index, uint64_t cost);
+
+/*
+ * What else is held of the memory: snapshots, sandboxes of revisions that were replaced. If there
+ * is too much of all now, grants are taken back.
+ */
+void pool_other(struct pool *pool, uint64_t bytes);
 
 /* About once a second: lets go of what is not needed any more, gives what became free. */
 void pool_tick(struct pool *pool, uint64_t now_ns);

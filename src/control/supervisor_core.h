@@ -66,6 +66,7 @@ struct life { /* one zygote of a function */
     uint64_t timeout_ns;                /* of a request to this revision */
     uint32_t slots;                     /* as it last said */
     uint32_t snapshot;                  /* enum jail_snapshot, likewise */
+    uint64_t snapshot_bytes;            /* of memory that it holds */
     char snapshot_why[WARM_REASON_MAX]; /* with JAIL_SNAPSHOT_REFUSED */
     uint64_t retire_ns;                 /* retired: closed then at the latest */
     struct life *next;                  /* retired ones of an entry */
@@ -185,6 +186,10 @@ struct supervisor {
 
 /* memory.c: what sandboxes need, and what of it the pool has given out */
 /* What to count for a sandbox of a spec that has not run yet. */
+/* Counts what is held beside the sandboxes that the pool knows. */
+void memory_besides(struct supervisor *s);
+/* Whether another snapshot would leave enough for sandboxes. */
+bool memory_has_room_for_snapshots(const struct supervisor *s);
 uint64_t memory_guess(const struct function_spec *spec);
 /* Once a tick: looks at what the sandboxes of functions in use have needed, tells the figures. */
 void memory_tick(struct supervisor *s);

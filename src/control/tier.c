@@ -107,8 +107,14 @@ const char *tier_program(const struct jail_plan *plan)
 }
 
 static const struct tier_ops tiers[] = {
-    {.name = TIER_JAIL, .needs_disk = false, .shape = shape_jail},
-    {.name = TIER_VM, .needs_disk = true, .shape = shape_vm},
+    {.name = TIER_JAIL,
+     .needs_disk = false,
+     .shape = shape_jail,
+     .warm_without_snapshot = JAIL_WARM_NO},
+    {.name = TIER_VM,
+     .needs_disk = true,
+     .shape = shape_vm,
+     .warm_without_snapshot = JAIL_WARM_POOL},
 };
 
 const struct tier_ops *tier_find(const char *name)

@@ -7,13 +7,15 @@
 #define SKERRY_CONTROL_TIER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "control/function_plan.h"
 
 struct tier_ops {
     const char *name;
-    bool needs_disk; /* function_place must name the disk of the image */
+    bool needs_disk;                /* function_place must name the disk of the image */
+    uint32_t warm_without_snapshot; /* enum jail_warm, in place of JAIL_WARM_SNAPSHOT */
     /*
      * Turns the plan of the function's program into that of what is started in its place. Pure. 0
      * or -EINVAL with a sentence; then *plan is of no use.

@@ -346,6 +346,7 @@ int jail_template_next(struct jail_template *template, struct jail_event *out, s
         case CONTROL_WARM:
             out->kind = JAIL_EVENT_SNAPSHOT;
             out->snapshot = message.value <= JAIL_SNAPSHOT_REFUSED ? message.value : 0;
+            out->snapshot_bytes = (uint64_t)message.slot * 1024;
             out->why = message.why;
             out->why.text[ERR_TEXT_MAX - 1] = '\0';
             return 0;

@@ -58,7 +58,8 @@ enum jail_event_kind {
 struct jail_event {
     enum jail_event_kind kind;
     uint32_t slots;
-    uint32_t snapshot; /* enum jail_snapshot */
+    uint32_t snapshot;       /* enum jail_snapshot */
+    uint64_t snapshot_bytes; /* of memory that it holds */
     struct err why;
 };
 

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -47,6 +48,14 @@ static const char *const role_words[] = {
     [WARM_ROLE_RESTORE] = WARM_VARIABLE "=restore",
 };
 
+static uint32_t snapshot_kib(void)
+{
+    struct stat status;
+    if (raw4(SYS_newfstatat, zygote.snapshot, "", &status, AT_EMPTY_PATH) < 0)
+        return 0;
+    return (uint32_t)(status.st_blocks / 2);
+}
+
 static void decide(uint32_t state, const char *reason)
 {
     struct control_message message = {.kind = CONTROL_WARM, .value = state};
@@ -54,6 +63,8 @@ static void decide(uint32_t state, const char *reason)
         char c = reason[i]; /* the program's own words */
         message.why.text[i] = c >= 0x20 && c < 0x7f ? c : '?';
     }
+    if (state == JAIL_SNAPSHOT_MADE)
+        message.slot = snapshot_kib();
     atomic_store(&zygote.warm, state);
     raw3(SYS_futex, &zygote.warm, FUTEX_WAKE, INT32_MAX);
     raw6(SYS_sendto, zygote.control, RAW_ARG(&message), sizeof(message),

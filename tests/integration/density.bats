@@ -70,22 +70,34 @@ made() { # NAME: it has its snapshot
     [ "$("$BUILD/src/cli/skerry" describe --state "$STATE" "$1" --json | jq -r .snapshot)" = made ]
 }
 
-@test "what waits with memory of a snapshot counts before its first request" {
-    daemon_start --pool-memory 100M
-    local name script='import sys; b = b"x" * (60 << 20); print(len(b), sys.stdin.read())'
-    for name in f g h i j; do
-        "$BUILD/src/cli/skerry" deploy --state "$STATE" "$name" --warm yes --host-usr --timeout 60s --mem 256M \
-            python3 -c "$script"
-    done
-    for name in f g h i j; do
+warm_deploy() { # NAME: a program of 60 MiB with a snapshot, if it gets one
+    "$BUILD/src/cli/skerry" deploy --state "$STATE" "$1" --warm yes --host-usr --timeout 60s --mem 256M \
+        python3 -c 'import sys; b = b"x" * (60 << 20); print(len(b), sys.stdin.read())'
+}
+
+@test "snapshots, and what waits with memory of one, count before the first request" {
+    daemon_start --pool-memory 200M
+    local name
+    for name in f g; do
+        warm_deploy "$name"
         wait_until made "$name"
     done
-    # five guesses are 80 MiB; one of the five is 60, and two are too much
-    wait_until eval '[ "$(pool_bytes)" -gt $((60 << 20)) ] && [ "$(pool_bytes)" -lt $((80 << 20)) ]'
-    for name in f g h i j; do
+    # two snapshots are 120 MiB, and one of the two functions that wait is 60 more
+    wait_until eval '[ "$(pool_bytes)" -gt $((180 << 20)) ]'
+    warm_deploy h # half of the bound is in use: it starts cold
+    run "$BUILD/src/cli/skerry" describe --state "$STATE" h
+    grep -q 'snapshot  *none, since snapshots hold half of --pool-memory already' <<<"$output"
+    wait_until eval '[ "$(pool_bytes)" -le $((200 << 20)) ]'
+    for name in f g h; do
         call "$name" -d hi
         [ "$output" = '62914560 hi' ]
     done
+    for name in f g; do # its snapshot goes with it
+        "$BUILD/src/cli/skerry" remove --state "$STATE" "$name"
+    done
+    wait_until eval '[ "$(pool_bytes)" -lt $((120 << 20)) ]'
+    warm_deploy i
+    wait_until made i
 }
 
 @test "a program that never gets ready keeps no other tenant from the memory for ever" {

@@ -197,6 +197,30 @@ static void test_memory_bounds_too(void **state)
     holds(pool);
 }
 
+/* Snapshots and what was replaced: not a sandbox that could be taken back. */
+static void test_other_memory_counts(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 1000;
+    pool_add(pool, 0, 64, 0, 100, T(0));
+    pool_want(pool, 0, 64, T(1));
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 0), 10);
+    pool_other(pool, 600);
+    obey(pool, T(2));
+    assert_int_equal(pool_granted(pool, 0), 4);
+    pool_tick(pool, T(3));
+    assert_int_equal(pool_granted(pool, 0), 4);
+    pool_other(pool, 5000); /* no place at all: one still runs */
+    obey(pool, T(4));
+    assert_int_equal(pool_granted(pool, 0), 1);
+    pool_other(pool, 0);
+    pool_tick(pool, T(5));
+    obey(pool, T(5));
+    assert_int_equal(pool_granted(pool, 0), 10);
+    holds(pool);
+}
+
 static void test_what_costs_more_is_taken_back(void **state)
 {
     struct pool *pool = make(100);
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_death_of_a_zygote_frees),
         cmocka_unit_test(test_nothing_for_strangers),
         cmocka_unit_test(test_memory_bounds_too),
+        cmocka_unit_test(test_other_memory_counts),
         cmocka_unit_test(test_what_costs_more_is_taken_back),
         cmocka_unit_test(test_what_waits_is_taken_back_too),
         cmocka_unit_test(test_larger_than_the_bound_runs_alone),
