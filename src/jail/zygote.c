@@ -427,13 +427,15 @@ static void reap(int signals)
 
 static void obey_owner(void)
 {
-    struct control_message message;
+    struct control_message message = {0};
     int fds[3] = {-1, -1, -1};
     size_t count = 0;
     ssize_t size =
         packet_recv(zygote.control, &message, sizeof(message), fds, 3, &count, MSG_DONTWAIT);
     if (size == 0)
         raw1(SYS_exit_group, 0); /* the owner is gone */
+    if (size == -EMSGSIZE && message.kind == CONTROL_SLOT_ADD)
+        tell(CONTROL_SLOT_GONE, message.slot, 0, NULL); /* no room for its descriptors */
     if (size != sizeof(message)) {
         close_three(fds);
         return;

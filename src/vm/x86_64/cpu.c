@@ -5,10 +5,14 @@
  */
 #include "vm/x86_64/cpu.h"
 
+#include <asm/prctl.h>
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #include "vm/x86_64/msr.h"
@@ -42,9 +46,19 @@ struct msr_room {
 };
 
 /*
- * In direct execution the guest's CPUID instruction answers as the machine's does, whatever is set
- * here; KVM only wants to know that 64-bit mode and FSGSBASE exist. Asking it what it supports
- * would take 0.3 ms.
+ * Where the CPU lets a kernel trap CPUID (Intel's "CPUID faulting"), a hypervisor of direct
+ * execution does, and what is set is what the guest sees.
+ */
+static bool cpuid_faults(void)
+{
+    return syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1) ==
+           0; /* it is on: -ENODEV where it always is */
+}
+
+/*
+ * Elsewhere the guest's CPUID instruction answers as the machine's does, whatever is set here; KVM
+ * only wants to know that 64-bit mode and FSGSBASE exist. Asking it what it supports would take
+ * 0.3 ms.
  */
 static void fill_direct_cpuid(struct cpuid_room *room)
 {
@@ -81,7 +95,8 @@ static int set_cpuid(struct cpu *cpu, int kvm, struct err *err)
 {
     struct cpuid_room room = {0};
     int result = 0;
-    if (cpu->direct)
+    cpu->own_cpuid = !cpu->direct || cpuid_faults();
+    if (!cpu->own_cpuid)
         fill_direct_cpuid(&room);
     else
         result = ask_cpuid(cpu, kvm, &room, err);
@@ -155,11 +170,11 @@ static void try_direct(struct cpu *cpu)
 }
 
 /* The guest may use every part of the FPU state that KVM offers; in direct execution it has the
- * machine's, whatever is set. */
+ * machine's, whatever is set, but the size that CPUID tells goes by it. */
 static void set_xcr(struct cpu *cpu)
 {
     struct kvm_xcrs xcrs = {.nr_xcrs = 1};
-    if (cpu->fpu_mask == 0 || cpu->direct)
+    if (cpu->fpu_mask == 0 || !cpu->own_cpuid)
         return;
     xcrs.xcrs[0].value = cpu->fpu_mask;
     ioctl(cpu->fd, KVM_SET_XCRS, &xcrs);

@@ -16,6 +16,7 @@ struct cpu {
     int fd;      /* the vCPU's descriptor */
     bool direct; /* page-table VM: the guest runs in the hardware's user mode */
     uint64_t tsc_hz;
+    bool own_cpuid; /* it sees what was set */
     uint64_t fpu_mask, fpu_bytes;
 };
 
