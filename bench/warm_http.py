@@ -4,6 +4,7 @@
 Functions whose names begin with "py" run SCRIPT, the others BARE. Prints a JSON object a row, in microseconds."""
 import http.client
 import json
+import os
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ connections = {name: http.client.HTTPConnection(host, timeout=60) for name in na
 for run in range(int(runs) + 20):
     for name, taken in series.items():
         if name == "python3 on the host":
-            took = spawned(["python3", script])
+            took = spawned([os.path.realpath(sys.executable), script])  # not a shim
         elif name == "bare on the host":
             took = spawned([bare])
         else:

@@ -52,12 +52,12 @@ def layer():
             tar.addfile(info)
         program = os.path.realpath(sys.executable)
         for path in sorted({program, "/usr/lib64/ld-linux-x86-64.so.2", *libraries(), *modules()}):
-            name = path.lstrip("/") if path.startswith("/usr/") else "usr" + path
-            tar.add(path, name, recursive=False)
+            in_usr = path.startswith(("/bin/", "/lib/", "/lib64/"))  # through the links above
+            tar.add(path, ("usr" if in_usr else "") + path, recursive=False)
         sdk = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../sdk/python/skerry.py")
         tar.add(sdk, sysconfig.get_path("stdlib").lstrip("/") + "/skerry.py", recursive=False)
         info = tarfile.TarInfo("usr/bin/python3")
-        info.type, info.linkname = tarfile.SYMTYPE, os.path.basename(program)
+        info.type, info.linkname = tarfile.SYMTYPE, program  # which may be anywhere: pyenv, /opt
         tar.addfile(info)
     return out.getvalue()
 

@@ -48,7 +48,8 @@ static const struct grant {
     {SYS_recvmsg, WARM, ALWAYS, "the next request, with its descriptors"},
     {SYS_getrandom, WARM, ALWAYS, "a seed for the guest's random generator, for each request"},
     {SYS_close, VM_ROLE_RESTORE, ALWAYS, "a request's descriptors, when it is over"},
-    {SYS_madvise, VM_ROLE_RESTORE, WITH_SCAN, "give pages back that a request made too many of"},
+    {SYS_madvise, VM_ROLE_RESTORE, WITH_SCAN,
+     "give pages back that a request made too many of; own those of the snapshot"},
     {SYS_pread64, VM_ROLE_RESTORE | VM_ROLE_MAKE, WITHOUT_SCAN, "find the pages the guest wrote"},
     {SYS_pwrite64, VM_ROLE_MAKE, ALWAYS, "the snapshot"},
     {SYS_fcntl, VM_ROLE_MAKE, ALWAYS, "seal the snapshot"},
@@ -166,6 +167,16 @@ static void assemble_one(struct assembler *as, int number, unsigned int arg, uin
     end_block(as, block, SECCOMP_RET_ALLOW);
 }
 
+static void assemble_madvise(struct assembler *as)
+{
+    unsigned short block = begin_block(as, SYS_madvise);
+    load(as, ARG(2));
+    allow_if(as, MADV_POPULATE_READ);
+    allow_if(as, MADV_POPULATE_WRITE);
+    kill_unless(as, MADV_DONTNEED);
+    end_block(as, block, SECCOMP_RET_ALLOW);
+}
+
 static void assemble_grant(struct assembler *as, const struct vm_filter *filter, int number)
 {
     switch (number) {
@@ -179,7 +190,7 @@ static void assemble_grant(struct assembler *as, const struct vm_filter *filter,
         assemble_one(as, number, 0, WARM_FD);
         break;
     case SYS_madvise:
-        assemble_one(as, number, 2, MADV_DONTNEED);
+        assemble_madvise(as);
         break;
     case SYS_pread64:
         assemble_one(as, number, 0, (uint32_t)filter->pagemap);

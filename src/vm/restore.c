@@ -11,6 +11,9 @@
 /* Of pages that are copied back; those of a request that wrote more are given back to the host. */
 #define COPY_MAX ((UINT64_C(16) << 20) / VM_PAGE)
 
+/* Of pages that are copied at once; of a larger snapshot a request writes a smaller part. */
+#define OWN_MAX ((UINT64_C(32) << 20) / VM_PAGE)
+
 #define RFLAGS_ALWAYS  0x2u
 #define RFLAGS_ALLOWED 0xcd5u /* arithmetic, IF, DF: none that stops or watches the CPU */
 #define RFLAGS_IF      0x200u
@@ -87,11 +90,32 @@ int restore_open(struct machine *machine, struct restored *out,
     return 0;
 }
 
+/* Where it fails all is as right, and slower. */
+static void advise_extents(struct machine *machine, const struct snapshot *snapshot, int advice)
+{
+    for (unsigned int i = 0; i < snapshot->head.extent_count; i++)
+        madvise(machine->memory.ram + snapshot->extents[i].page * VM_PAGE,
+                snapshot->extents[i].count * VM_PAGE, advice);
+}
+
+void restore_own(struct machine *machine, struct restored *restored)
+{
+    const struct snapshot *snapshot = &restored->snapshot;
+    uint64_t pages = 0;
+    for (unsigned int i = 0; i < snapshot->head.extent_count; i++)
+        pages += snapshot->extents[i].count;
+    if (pages > OWN_MAX || pages > snapshot->head.ram_bytes / VM_PAGE / 4)
+        return;
+    restored->owns = true;
+    advise_extents(machine, snapshot, MADV_POPULATE_WRITE);
+}
+
 struct reset {
     struct machine *machine;
     const struct snapshot *snapshot;
     uint64_t copied, dropped;
     bool may_drop;
+    bool shares_again; /* what restore_own copied and the request did not change */
 };
 
 static bool is_table(const struct snapshot_head *head, uint64_t page)
@@ -131,10 +155,38 @@ static int drop(struct reset *reset, struct page_run run, uint64_t *page)
     return 0;
 }
 
+/* From page on as many as are those of the snapshot, and no tables. */
+static uint64_t unchanged(const struct reset *reset, struct page_run run, uint64_t page)
+{
+    uint64_t end = page;
+    while (end < run.page + run.count && !is_table(&reset->snapshot->head, end)) {
+        const uint8_t *stored = snapshot_page(reset->snapshot, end);
+        if (stored == NULL ||
+            memcmp(reset->machine->memory.ram + end * VM_PAGE, stored, VM_PAGE) != 0)
+            break;
+        end++;
+    }
+    return end - page;
+}
+
+/* Gives copies back that were not needed: each would be copied again in every reset. */
+static uint64_t share_again(const struct reset *reset, struct page_run run, uint64_t page)
+{
+    uint64_t count = unchanged(reset, run, page);
+    if (count > 0)
+        madvise(reset->machine->memory.ram + page * VM_PAGE, count * VM_PAGE, MADV_DONTNEED);
+    return count;
+}
+
 static int put_back(void *context, struct page_run run)
 {
     struct reset *reset = context;
     for (uint64_t page = run.page; page < run.page + run.count;) {
+        uint64_t shared = reset->shares_again ? share_again(reset, run, page) : 0;
+        if (shared > 0) {
+            page += shared;
+            continue;
+        }
         uint8_t *at = reset->machine->memory.ram + page * VM_PAGE;
         const uint8_t *content = content_of(reset->snapshot, page);
         bool table = is_table(&reset->snapshot->head, page);
@@ -154,8 +206,10 @@ static int put_back(void *context, struct page_run run)
 
 int restore_reset(struct machine *machine, struct restored *restored, struct err *err)
 {
-    struct reset reset = {
-        .machine = machine, .snapshot = &restored->snapshot, .may_drop = restored->dirty.scans};
+    struct reset reset = {.machine = machine,
+                          .snapshot = &restored->snapshot,
+                          .may_drop = restored->dirty.scans,
+                          .shares_again = restored->owns};
     if (!restored->can_reset)
         return err_set(err, ENOTSUP, "%s", restored->why_not);
     if (cpu_settle(&machine->cpu, machine->run) < 0)
@@ -169,6 +223,9 @@ int restore_reset(struct machine *machine, struct restored *restored, struct err
     if (cpu_state_load(&machine->cpu, machine->run, &restored->state,
                        &restored->snapshot.head.regs) < 0)
         return err_set(err, EIO, "the guest's CPU does not take its state back");
+    if (restored->owns) /* what is shared again is there at once */
+        advise_extents(machine, &restored->snapshot, MADV_POPULATE_READ);
+    restored->owns = false;
     restored->copied = reset.copied;
     restored->dropped = reset.dropped;
     return 0;

@@ -22,6 +22,7 @@ struct restored {
     struct cpu_state state;
     struct dirty dirty;
     bool can_reset;
+    bool owns;                  /* copies that it may not need */
     char why_not[ERR_TEXT_MAX]; /* when it cannot */
     uint64_t copied, dropped;   /* pages, by the last reset */
 };
@@ -30,6 +31,15 @@ struct restored {
  * the snapshot says it. 0 or -errno. */
 int restore_open(struct machine *machine, struct restored *out,
                  const struct machine_options *options, int fd, struct err *err);
+
+/*
+ * Gives the machine, at its first request, copies of its own of the snapshot's pages, if they are
+ * not too many. A program that goes on writes most of them, each with a fault in the host and one
+ * in a hypervisor that shadows page tables; and of pages that can be written such a hypervisor maps
+ * those around along with one. Until then all machines share them, and after the first reset those
+ * again that were not changed.
+ */
+void restore_own(struct machine *machine, struct restored *restored);
 
 /* Memory and CPU as in the snapshot. 0, or -errno with the reason: then the machine must not run
  * again. Calls nothing that the filter of a restored monitor does not allow. */

@@ -40,6 +40,7 @@ struct warm {
     struct request request;
     int fds[REQUEST_FDS];
     uint64_t mapped_ns, begun_ns, reset_ns, cpu_ns;
+    struct restored *shares; /* whose memory is the snapshot's still */
 };
 
 int warm_role(enum vm_role *out, struct err *err)
@@ -176,6 +177,9 @@ static int serve(struct warm *warm, struct verdict *out, struct err *err)
     if (result != 0)
         return result;
     warm->begun_ns = clock_now_ns();
+    if (warm->shares != NULL)
+        restore_own(warm->machine, warm->shares);
+    warm->shares = NULL;
     result = begin_request(warm, err);
     if (result < 0)
         return result;
@@ -311,6 +315,7 @@ static int run_restore(struct warm *warm, struct vm_files *files, struct verdict
         result = tick_open(warm->machine, err);
     close(WARM_SNAPSHOT_FD);
     warm->mapped_ns = clock_now_ns();
+    warm->shares = restored.dirty.scans ? &restored : NULL;
     warm->boot = (struct vm_boot){.flags = warm->boot.flags};
     if (result == 0)
         result = install(warm, files, &restored.dirty, err);
