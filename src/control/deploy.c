@@ -102,7 +102,6 @@ static void remove_function(struct supervisor *s, const struct ctl_message *mess
         return;
     entry->removed = true;
     entry->again_ns = 0;
-    pool_remove(&s->pool, entry->index);
     if (entry->building != NULL) {
         s->building_count--;
         life_close(s, entry->building);
@@ -113,6 +112,8 @@ static void remove_function(struct supervisor *s, const struct ctl_message *mess
         entry->live = NULL;
         life_retire(s, entry, life);
     }
+    memory_besides(s); /* what it holds, before it is given away */
+    pool_remove(&s->pool, entry->index);
     entry_label(entry, label);
     state_dir_log_remove(&s->state, label);
     entry_tell(s, entry, GATEWAY_DEL, API_DEL);

@@ -121,7 +121,7 @@ static int begin_life(struct supervisor *s, struct entry *entry, const struct fu
     struct life *life = calloc(1, sizeof(*life));
     if (life == NULL)
         return err_set(err, ENOMEM, "build a sandbox of %s:", entry->name);
-    if (plan.warm == JAIL_WARM_SNAPSHOT && !memory_has_room_for_snapshots(s)) {
+    if (plan.warm == JAIL_WARM_SNAPSHOT && !memory_has_room_for_snapshot(s, entry)) {
         plan.warm = tier_find(spec->tier)->warm_without_snapshot;
         life->snapshot = JAIL_SNAPSHOT_REFUSED;
         snprintf(life->snapshot_why, sizeof(life->snapshot_why),
@@ -133,6 +133,7 @@ static int begin_life(struct supervisor *s, struct entry *entry, const struct fu
         free(life);
         return rc;
     }
+    life->awaits_snapshot = plan.warm == JAIL_WARM_SNAPSHOT;
     life->source.kind = SOURCE_LIFE;
     life->entry = entry;
     life->serial = ++s->last_serial;
@@ -277,13 +278,14 @@ static void become_live(struct supervisor *s, struct entry *entry, struct life *
     entry->status = CTL_READY;
     memset(&entry->why, 0, sizeof(entry->why));
     jail_template_set_epoch(life->template, s->epoch);
+    if (old != NULL)
+        life_retire(s, entry, old);
+    memory_besides(s); /* what the old one holds, before it is given away */
     pool_add(&s->pool, entry->index, entry->limits.concurrency_max, entry->tenant_id, entry->cost,
              s->now_ns);
     pool_live(&s->pool, entry->index, 0);
     ask_slots(s, life, pool_granted(&s->pool, entry->index));
     entry_tell(s, entry, GATEWAY_PUT | GATEWAY_SLOTS, API_PUT);
-    if (old != NULL)
-        life_retire(s, entry, old);
 }
 
 static void life_ready(struct supervisor *s, struct life *life)
@@ -313,6 +315,7 @@ static void life_snapshot(struct supervisor *s, struct life *life, const struct 
 {
     struct entry *entry = life->entry;
     life->snapshot = event->snapshot;
+    life->awaits_snapshot = event->snapshot < JAIL_SNAPSHOT_MADE;
     life->snapshot_bytes = event->snapshot_bytes;
     memory_besides(s);
     snprintf(life->snapshot_why, sizeof(life->snapshot_why), "%.*s",

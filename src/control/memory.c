@@ -52,32 +52,44 @@ static void measure(struct supervisor *s, struct entry *entry)
     pool_cost(&s->pool, entry->index, cost);
 }
 
-/* What a life holds beside the sandboxes that the pool counts. */
-static uint64_t held_besides(const struct entry *entry, const struct life *life)
+/* Of a life that may be none; one that is yet to be made counts for what a sandbox does. */
+static uint64_t snapshot_bytes(const struct entry *entry, const struct life *life)
 {
-    bool counted = life == entry->live;
-    return life->snapshot_bytes + (counted ? 0 : life->slots * entry->cost);
+    if (life == NULL)
+        return 0;
+    return life->awaits_snapshot ? entry->cost : life->snapshot_bytes;
+}
+
+bool memory_has_room_for_snapshot(const struct supervisor *s, const struct entry *next)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < FUNCTIONS_MAX && s->config.pool_memory_bytes > 0; i++) {
+        const struct entry *entry = s->entries[i];
+        if (entry != NULL && entry != next) /* whose own will be replaced */
+            bytes += snapshot_bytes(entry, entry->live) + snapshot_bytes(entry, entry->building);
+    }
+    return bytes <= s->config.pool_memory_bytes / 2;
 }
 
 void memory_besides(struct supervisor *s)
 {
-    uint64_t bytes = 0;
+    uint64_t snapshots = 0, replaced = 0;
     for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
         const struct entry *entry = s->entries[i];
         if (entry == NULL)
             continue;
         if (entry->live != NULL)
-            bytes += held_besides(entry, entry->live);
-        for (const struct life *life = entry->retired; life != NULL; life = life->next)
-            bytes += held_besides(entry, life);
+            snapshots += entry->live->snapshot_bytes;
+        for (const struct life *life = entry->retired; life != NULL; life = life->next) {
+            snapshots += life->snapshot_bytes;
+            replaced += life->slots * entry->cost;
+        }
     }
-    pool_other(&s->pool, bytes);
-}
-
-bool memory_has_room_for_snapshots(const struct supervisor *s)
-{
-    return s->config.pool_memory_bytes == 0 ||
-           s->pool.other_bytes <= s->config.pool_memory_bytes / 2;
+    /* the rest is for sandboxes in any case: snapshots that turned out larger than was thought are
+     * not taken back, and would leave a place for one */
+    if (snapshots > s->config.pool_memory_bytes / 2)
+        snapshots = s->config.pool_memory_bytes / 2;
+    pool_other(&s->pool, snapshots + replaced);
 }
 
 void memory_tick(struct supervisor *s)

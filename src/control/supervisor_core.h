@@ -67,6 +67,7 @@ struct life { /* one zygote of a function */
     uint32_t slots;                     /* as it last said */
     uint32_t snapshot;                  /* enum jail_snapshot, likewise */
     uint64_t snapshot_bytes;            /* of memory that it holds */
+    bool awaits_snapshot;               /* it will hold some */
     char snapshot_why[WARM_REASON_MAX]; /* with JAIL_SNAPSHOT_REFUSED */
     uint64_t retire_ns;                 /* retired: closed then at the latest */
     struct life *next;                  /* retired ones of an entry */
@@ -188,8 +189,8 @@ struct supervisor {
 /* What to count for a sandbox of a spec that has not run yet. */
 /* Counts what is held beside the sandboxes that the pool knows. */
 void memory_besides(struct supervisor *s);
-/* Whether another snapshot would leave enough for sandboxes. */
-bool memory_has_room_for_snapshots(const struct supervisor *s);
+/* Whether a snapshot for the next zygote of the function would leave enough for sandboxes. */
+bool memory_has_room_for_snapshot(const struct supervisor *s, const struct entry *entry);
 uint64_t memory_guess(const struct function_spec *spec);
 /* Once a tick: looks at what the sandboxes of functions in use have needed, tells the figures. */
 void memory_tick(struct supervisor *s);

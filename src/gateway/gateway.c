@@ -288,7 +288,7 @@ static void timer_fire(struct gateway *gw, struct timer *timer)
 static void marked_progress(struct gateway *gw)
 {
     struct lane *lane;
-    uint64_t until_ns = gw->now_ns + TURNS_NS;
+    uint64_t until_ns = clock_now_ns() + TURNS_NS;
     while ((lane = lanes_next(&gw->lanes)) != NULL) {
         struct list *node = list_pop(&lane->functions);
         if (node != NULL) {

@@ -50,10 +50,10 @@ static bool is_alone(const struct lanes *lanes, const struct lane *lane, uint64_
     return other_ns == 0 || now_ns - other_ns > LANE_ALONE_NS;
 }
 
-static void leave(struct lane_work *work)
+static void leave(struct lane *lane, struct lane_work *work)
 {
     list_remove(&work->node);
-    work->lane->busy_count--;
+    lane->busy_count--;
     work->lane = NULL;
 }
 
@@ -63,7 +63,7 @@ bool lane_may_start(struct lanes *lanes, struct lane *lane, uint64_t now_ns)
         struct lane_work *first = LIST_OWNER(lane->busy.next, struct lane_work, node);
         if (now_ns - first->at_ns < LANE_BUSY_NS)
             return is_alone(lanes, lane, now_ns);
-        leave(first);
+        leave(lane, first);
     }
     return true;
 }
@@ -79,6 +79,7 @@ static void enter(struct lane *lane, struct lane_work *work, uint64_t now_ns)
 void lane_work_begin(struct lanes *lanes, struct lane *lane, struct lane_work *work,
                      uint64_t now_ns)
 {
+    work->begun_ns = now_ns;
     enter(lane, work, now_ns);
     if (lanes->last != lane)
         lanes->other_ns = lanes->last_ns;
@@ -88,8 +89,10 @@ void lane_work_begin(struct lanes *lanes, struct lane *lane, struct lane_work *w
 
 void lane_work_touch(struct lane *lane, struct lane_work *work, uint64_t now_ns)
 {
+    if (now_ns - work->begun_ns > LANE_WORK_NS)
+        return;
     if (work->lane != NULL)
-        leave(work);
+        leave(work->lane, work);
     enter(lane, work, now_ns);
 }
 
@@ -114,7 +117,7 @@ void lane_work_end(struct lanes *lanes, struct lane_work *work)
     struct lane *lane = work->lane;
     if (lane == NULL)
         return;
-    leave(work);
+    leave(lane, work);
     struct list *function = list_pop(&lane->held);
     if (function == NULL)
         return;

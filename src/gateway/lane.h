@@ -12,9 +12,9 @@
  * our hands, and a sandbox that wakes up then waits for all that others were given. So while more
  * than one tenant starts calls, each has only so many that are *busy* as there are CPUs to be
  * busy on, and the rest of its calls wait in their queues: a call is busy for a millisecond from
- * its start, and from each larger piece of body or output that went through us. What sleeps or
- * computes for longer is not counted: the first takes no CPU, and with the second the scheduler
- * deals well.
+ * its start, and from each larger piece of body or output that went through us in its first 20.
+ * What sleeps or computes for longer is not counted: the first takes no CPU, and with the second
+ * the scheduler deals well.
  */
 #ifndef SKERRY_GATEWAY_LANE_H
 #define SKERRY_GATEWAY_LANE_H
@@ -27,7 +27,8 @@
 
 #define LANE_BUSY_NS    (1 * NS_PER_MS)
 #define LANE_ALONE_NS   (500 * NS_PER_MS) /* without a start of another tenant */
-#define LANE_BUSY_BYTES 4096u             /* a piece that makes a call busy */
+#define LANE_WORK_NS    (20 * NS_PER_MS) /* from a start; what goes on for longer holds nobody up */
+#define LANE_BUSY_BYTES 4096u            /* a piece that makes a call busy */
 
 struct lane {
     struct list conns;     /* marked */
@@ -46,6 +47,7 @@ struct lane_work {
     struct list node;
     struct lane *lane; /* NULL: it is not busy */
     uint64_t at_ns;    /* its last sign of it */
+    uint64_t begun_ns;
 };
 
 struct lanes {

@@ -124,11 +124,13 @@ static void v2_enable(const struct cgroup_host *host, int hierarchy, const char 
     }
 }
 
-/* A hierarchy for the CPUs and nothing else of ours: in it a group can be left out. */
+/* A v1 hierarchy for the CPUs and nothing else of ours: in it a group can be left out. (In v2 a
+ * process must be in a leaf.) */
 static bool is_of_cpus_alone(const struct cgroup_host *host, unsigned int hierarchy)
 {
     int i = (int)hierarchy;
-    return host->of[CPU] == i && host->of[MEMORY] != i && host->of[PIDS] != i;
+    return !host->hierarchies[i].v2 && host->of[CPU] == i && host->of[MEMORY] != i &&
+           host->of[PIDS] != i;
 }
 
 /* with_cpu: the scheduler is to tell it from its siblings. */
@@ -316,12 +318,14 @@ static void slot_path(const struct cgroup_host *host, const char *name, uint32_t
     snprintf(out, CGROUP_NAME_MAX, "%s/%s/s%u", host->prefix, name, slot);
 }
 
-static int attach(const struct cgroup_host *host, const char *path, pid_t pid, struct err *err)
+static int attach(const struct cgroup_host *host, const char *path, pid_t pid, bool has_cpu_limit,
+                  struct err *err)
 {
     char text[16];
     snprintf(text, sizeof(text), "%d", (int)pid);
     for (unsigned int i = 0; i < host->count; i++) {
-        int result = attach_in(host->hierarchies[i].root, path, text, is_of_cpus_alone(host, i));
+        int result = attach_in(host->hierarchies[i].root, path, text,
+                               !has_cpu_limit && is_of_cpus_alone(host, i));
         if (result < 0)
             return err_set(err, -result, "attach process %s to cgroup %s:", text, path);
     }
@@ -376,7 +380,7 @@ int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pi
     char path[CGROUP_NAME_MAX];
     zygote_path(host, template_name, path);
     int result = make_everywhere(host, path, false, false, err);
-    return result < 0 ? result : attach(host, path, pid, err);
+    return result < 0 ? result : attach(host, path, pid, false, err);
 }
 
 static int write_limits(struct cgroup_host *host, const char *path,
@@ -433,11 +437,11 @@ int cgroup_slot_make(struct cgroup_host *host, const char *template_name, uint32
 }
 
 int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint32_t slot,
-                       pid_t pid, struct err *err)
+                       pid_t pid, bool has_cpu_limit, struct err *err)
 {
     char path[CGROUP_NAME_MAX];
     slot_path(host, template_name, slot, path);
-    return attach(host, path, pid, err);
+    return attach(host, path, pid, has_cpu_limit, err);
 }
 
 uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_name, uint32_t slot)

@@ -66,7 +66,7 @@ int cgroup_zygote_attach(struct cgroup_host *host, const char *template_name, pi
 int cgroup_slot_make(struct cgroup_host *host, const char *template_name, uint32_t slot,
                      const struct function_limits *limits, int *out_events, struct err *err);
 int cgroup_slot_attach(struct cgroup_host *host, const char *template_name, uint32_t slot,
-                       pid_t pid, struct err *err);
+                       pid_t pid, bool has_cpu_limit, struct err *err);
 /* The most memory that the slot's group has held at once, in bytes; 0: not known here. */
 uint64_t cgroup_slot_peak(const struct cgroup_host *host, const char *template_name, uint32_t slot);
 /* Kills what is in it and removes it. 0, or -EBUSY: something has not ended yet, try again. */

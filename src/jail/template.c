@@ -256,7 +256,8 @@ static void slot_here(struct jail_template *template, uint32_t slot, pid_t pid)
     if (slot >= SLOTS_MAX || template->slots[slot] != SLOT_STARTING || pid <= 0)
         return;
     if (template->host->cgroups != NULL &&
-        cgroup_slot_attach(template->host->cgroups, template->cgroup, slot, pid, &err) < 0) {
+        cgroup_slot_attach(template->host->cgroups, template->cgroup, slot, pid,
+                           template->limits.cpu_millis != 0, &err) < 0) {
         kill(pid, SIGKILL); /* it waits for us and has run nothing: better none than unlimited */
         return;
     }

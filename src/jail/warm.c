@@ -48,9 +48,10 @@ static const char *const role_words[] = {
     [WARM_ROLE_RESTORE] = WARM_VARIABLE "=restore",
 };
 
+/* What it holds: also of one that is sealed and was refused after that. */
 static uint32_t snapshot_kib(void)
 {
-    struct stat status;
+    struct stat status = {0};
     if (raw4(SYS_newfstatat, zygote.snapshot, "", &status, AT_EMPTY_PATH) < 0)
         return 0;
     return (uint32_t)(status.st_blocks / 2);
@@ -58,13 +59,11 @@ static uint32_t snapshot_kib(void)
 
 static void decide(uint32_t state, const char *reason)
 {
-    struct control_message message = {.kind = CONTROL_WARM, .value = state};
+    struct control_message message = {.kind = CONTROL_WARM, .value = state, .slot = snapshot_kib()};
     for (size_t i = 0; reason != NULL && i + 1 < WARM_REASON_MAX && reason[i] != '\0'; i++) {
         char c = reason[i]; /* the program's own words */
         message.why.text[i] = c >= 0x20 && c < 0x7f ? c : '?';
     }
-    if (state == JAIL_SNAPSHOT_MADE)
-        message.slot = snapshot_kib();
     atomic_store(&zygote.warm, state);
     raw3(SYS_futex, &zygote.warm, FUTEX_WAKE, INT32_MAX);
     raw6(SYS_sendto, zygote.control, RAW_ARG(&message), sizeof(message),

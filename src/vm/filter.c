@@ -22,6 +22,7 @@
 
 #include "skerry/abi/warm.h"
 #include "vm/dirty_abi.h"
+#include "vm/memory.h"
 
 #define EACH (VM_ROLE_ALONE | VM_ROLE_POOL | VM_ROLE_MAKE | VM_ROLE_RESTORE)
 #define WARM (VM_ROLE_POOL | VM_ROLE_RESTORE)

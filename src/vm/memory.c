@@ -20,10 +20,6 @@
 /* Around a snapshot's pages: what a request takes first. Small pages are put back one by one. */
 #define NEAR_BYTES (UINT64_C(8) << 20)
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 /* Memory that begins on a huge page's border, so that the guest's big pages are the host's too. */
 static void *map_aligned(uint64_t bytes)
 {

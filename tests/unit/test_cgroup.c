@@ -90,7 +90,7 @@ static void a_slot_holds_and_goes(void **state)
     assert_int_equal(cgroup_template_make(host, "t", true, &err), 0);
     assert_int_equal(cgroup_slot_make(host, "t", 0, &limits, &events, &err), 0);
     pid_t pid = sleeper();
-    assert_int_equal(cgroup_slot_attach(host, "t", 0, pid, &err), 0);
+    assert_int_equal(cgroup_slot_attach(host, "t", 0, pid, true, &err), 0);
     assert_true(is_member(pid, prefix));
     while (cgroup_slot_remove(host, "t", 0) ==
            -EBUSY) /* kills what is in it, which must be reaped */
@@ -120,7 +120,8 @@ static void what_a_dead_owner_left_is_swept(void **state)
             cgroup_slot_make(host, "t", 3, &limits, &events, &err) < 0)
             _exit(1);
         pid_t orphan = sleeper();
-        if (cgroup_slot_attach(host, "t", 3, orphan, &err) < 0 || write(ready[1], &orphan, 4) != 4)
+        if (cgroup_slot_attach(host, "t", 3, orphan, true, &err) < 0 ||
+            write(ready[1], &orphan, 4) != 4)
             _exit(1);
         _exit(is_member(orphan, prefix) ? 0 : 2); /* when we are gone any daemon may sweep */
     }
@@ -168,7 +169,7 @@ static void an_owner_that_cannot_be_seen_is_left_alone_while_it_lives(void **sta
     assert_int_equal(cgroup_slot_make(host, "tenant-a/t", 0, &limits, &events, &err), 0);
     if (events >= 0)
         close(events);
-    assert_int_equal(cgroup_slot_attach(host, "tenant-a/t", 0, pid, &err), 0);
+    assert_int_equal(cgroup_slot_attach(host, "tenant-a/t", 0, pid, true, &err), 0);
     cgroup_sweep(&err);
     assert_true(is_member(pid, prefix));
     assert_int_equal(kill(pid, 0), 0);
@@ -213,7 +214,7 @@ static void only_a_cpu_limit_makes_a_group_for_the_cpus(void **state)
         pid_t pid = sleeper();
         assert_int_equal(cgroup_template_make(host, "tenant-a/t-1", limited, &err), 0);
         assert_int_equal(cgroup_slot_make(host, "tenant-a/t-1", 0, &with, &events, &err), 0);
-        assert_int_equal(cgroup_slot_attach(host, "tenant-a/t-1", 0, pid, &err), 0);
+        assert_int_equal(cgroup_slot_attach(host, "tenant-a/t-1", 0, pid, limited, &err), 0);
         scheduled_as(pid, prefix, group, sizeof(group));
         snprintf(expected, sizeof(expected), "%s%s", prefix, ends[limited]);
         if (group[0] != '\0')

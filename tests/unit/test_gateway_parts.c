@@ -276,6 +276,11 @@ static void of_tenants_together_few_calls_are_busy(void **state)
     assert_ptr_equal(second->lane, a);
     lane_work_touch(a, first, at + LANE_BUSY_NS); /* it is at work again */
     assert_false(lane_may_start(&lanes, a, at + LANE_BUSY_NS));
+    /* both go on without end: that holds nobody up for long */
+    const uint64_t later = at + LANE_WORK_NS + LANE_BUSY_NS;
+    lane_work_touch(a, first, later);
+    lane_work_touch(a, second, later);
+    assert_true(lane_may_start(&lanes, a, later));
 }
 
 static void what_is_held_goes_on_in_order(void **state)

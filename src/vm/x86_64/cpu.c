@@ -96,10 +96,14 @@ static int set_cpuid(struct cpu *cpu, int kvm, struct err *err)
     struct cpuid_room room = {0};
     int result = 0;
     cpu->own_cpuid = !cpu->direct || cpuid_faults();
-    if (!cpu->own_cpuid)
-        fill_direct_cpuid(&room);
-    else
+    if (cpu->own_cpuid)
         result = ask_cpuid(cpu, kvm, &room, err);
+    if (result < 0 && cpu->direct)
+        cpu->own_cpuid = false;
+    if (!cpu->own_cpuid) {
+        fill_direct_cpuid(&room);
+        result = 0;
+    }
     if (result == 0 && ioctl(cpu->fd, KVM_SET_CPUID2, &room) < 0)
         result = err_set(err, errno, "set the guest's CPUID:");
     return result;
@@ -169,6 +173,11 @@ static void try_direct(struct cpu *cpu)
     cpu->direct = ioctl(cpu->fd, KVM_SET_MSRS, &room) == 1;
 }
 
+__attribute__((target("xsave"))) static uint64_t own_xcr0(void)
+{
+    return (uint64_t)_xgetbv(0);
+}
+
 /* The guest may use every part of the FPU state that KVM offers; in direct execution it has the
  * machine's, whatever is set, but the size that CPUID tells goes by it. */
 static void set_xcr(struct cpu *cpu)
@@ -176,13 +185,11 @@ static void set_xcr(struct cpu *cpu)
     struct kvm_xcrs xcrs = {.nr_xcrs = 1};
     if (cpu->fpu_mask == 0 || !cpu->own_cpuid)
         return;
-    xcrs.xcrs[0].value = cpu->fpu_mask;
+    xcrs.xcrs[0].value = cpu->direct ? own_xcr0() : cpu->fpu_mask;
+    if (ioctl(cpu->fd, KVM_SET_XCRS, &xcrs) == 0 || !cpu->direct)
+        return;
+    xcrs.xcrs[0].value = cpu->fpu_mask; /* the machine has a part that KVM does not know */
     ioctl(cpu->fd, KVM_SET_XCRS, &xcrs);
-}
-
-__attribute__((target("xsave"))) static uint64_t own_xcr0(void)
-{
-    return (uint64_t)_xgetbv(0);
 }
 
 int cpu_prepare(struct cpu *cpu, int kvm, const struct kernel *kernel, struct err *err)
