@@ -243,8 +243,12 @@ void warm_maker_gone(struct slot *slot)
 }
 
 /* What a program said, or did not say, instead of READY. */
-static void not_ready(const struct slot *slot, uint32_t kind, union warm_message *message)
+static void not_ready(const struct slot *slot, int late, uint32_t kind, union warm_message *message)
 {
+    /* who goes on from a snapshot runs nothing of the program before READY: it is only slow, as all
+     * are on a machine that is overloaded, and another time it will not be */
+    if (slot->role == WARM_ROLE_RESTORE && late)
+        return;
     if (slot->role == WARM_ROLE_RESTORE && kind == WARM_REFUSED) {
         message->refusal.reason[WARM_REASON_MAX - 1] = '\0';
         decide(JAIL_SNAPSHOT_REFUSED, message->refusal.reason);
@@ -262,10 +266,11 @@ int warm_ready(struct slot *slot, long program, int first)
     if (slot->program_fd >= 0)
         raw1(SYS_close, slot->program_fd);
     slot->program_fd = (int)watch(program);
-    uint32_t kind = slot->program_fd < 0 ? 0 : hear(slot, slot->program_fd, patience(), &message);
+    uint64_t until_ns = patience();
+    uint32_t kind = slot->program_fd < 0 ? 0 : hear(slot, slot->program_fd, until_ns, &message);
     if (kind != WARM_READY) {
         if (first) /* after a request, that was what ended it */
-            not_ready(slot, kind, &message);
+            not_ready(slot, kind == 0 && clock_now_ns() >= until_ns, kind, &message);
         return -1;
     }
     atomic_store(&zygote.unready, 0);
