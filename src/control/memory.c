@@ -9,7 +9,7 @@
  *
  * The snapshots themselves count, and what is left of revisions that were replaced. When they hold
  * half of the bound, no function gets a snapshot any more: it would have its start-up for it, and
- * no place to run.
+ * no place to run. One that is yet to be made counts there for what a sandbox is thought to need.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -87,7 +87,7 @@ void memory_besides(struct supervisor *s)
     }
     /* the rest is for sandboxes in any case: snapshots that turned out larger than was thought are
      * not taken back, and would leave a place for one */
-    if (snapshots > s->config.pool_memory_bytes / 2)
+    if (s->config.pool_memory_bytes > 0 && snapshots > s->config.pool_memory_bytes / 2)
         snapshots = s->config.pool_memory_bytes / 2;
     pool_other(&s->pool, snapshots + replaced);
 }

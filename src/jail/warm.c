@@ -29,8 +29,15 @@
 #include "base/clock.h"
 #include "skerry/abi/warm.h"
 
-#define UNREADY_MAX 3 /* programs in a row that did not get ready: it is not tried again */
-#define MAKERS_MAX  3 /* programs that died while they made the snapshot */
+/*
+ * How often in a row programs may not get ready until it is not tried again: so many times, or
+ * LATE_MAX times only late, where they go on from a snapshot. Such a one runs nothing of its own
+ * before READY and is as slow as all are on a machine that is overloaded; but what it goes on from
+ * was made by a program that nobody trusts.
+ */
+#define LATE_MAX     384u
+#define UNREADY_COST (LATE_MAX / 3)
+#define MAKERS_MAX   3 /* programs that died while they made the snapshot */
 
 #define PATIENCE_MAX_NS (10 * NS_PER_SEC) /* requests wait meanwhile */
 
@@ -86,7 +93,7 @@ static uint32_t making(const struct slot *slot)
 static enum warm_role without_snapshot(void)
 {
     /* a program that is not a monitor has nothing to wait with */
-    if ((zygote.hand.plan.flags & JAIL_KVM) == 0 || atomic_load(&zygote.unready) >= UNREADY_MAX)
+    if ((zygote.hand.plan.flags & JAIL_KVM) == 0 || atomic_load(&zygote.unready) >= LATE_MAX)
         return WARM_ROLE_COLD;
     return WARM_ROLE_POOL;
 }
@@ -245,16 +252,14 @@ void warm_maker_gone(struct slot *slot)
 /* What a program said, or did not say, instead of READY. */
 static void not_ready(const struct slot *slot, int late, uint32_t kind, union warm_message *message)
 {
-    /* who goes on from a snapshot runs nothing of the program before READY: it is only slow, as all
-     * are on a machine that is overloaded, and another time it will not be */
-    if (slot->role == WARM_ROLE_RESTORE && late)
-        return;
     if (slot->role == WARM_ROLE_RESTORE && kind == WARM_REFUSED) {
         message->refusal.reason[WARM_REASON_MAX - 1] = '\0';
         decide(JAIL_SNAPSHOT_REFUSED, message->refusal.reason);
         return;
     }
-    if (atomic_fetch_add(&zygote.unready, 1) + 1 < UNREADY_MAX || slot->role != WARM_ROLE_RESTORE)
+    uint32_t cost = slot->role == WARM_ROLE_RESTORE && late ? 1 : UNREADY_COST;
+    if (atomic_fetch_add(&zygote.unready, cost) + cost < LATE_MAX ||
+        slot->role != WARM_ROLE_RESTORE)
         return;
     atomic_store(&zygote.unready, 0);
     decide(JAIL_SNAPSHOT_REFUSED, "what was saved could not be brought back");

@@ -89,12 +89,12 @@ struct zygote_state {
     int net_released;     /* eventfd: spawner -> notify handler, a sandbox with a network is gone */
     _Atomic int listener; /* seccomp listener; -1 until installed (futex) */
     _Atomic uint32_t epoch;
-    int fds_own;                 /* descriptors from here on are of slots */
-    int warm_program;            /* skerry-warm, or -1: the program is warm by itself */
-    int snapshot;                /* memfd, or -1 */
-    _Atomic uint32_t warm;       /* enum jail_snapshot; above it who makes it (futex) */
-    _Atomic uint32_t makers;     /* programs that died while they made it */
-    _Atomic uint32_t unready;    /* warm programs in a row that did not get ready */
+    int fds_own;              /* descriptors from here on are of slots */
+    int warm_program;         /* skerry-warm, or -1: the program is warm by itself */
+    int snapshot;             /* memfd, or -1 */
+    _Atomic uint32_t warm;    /* enum jail_snapshot; above it who makes it (futex) */
+    _Atomic uint32_t makers;  /* programs that died while they made it */
+    _Atomic uint32_t unready; /* by programs in a row that did not get ready: LATE_MAX in warm.c */
     const char *warm_args[1026]; /* as args, for skerry-warm */
     uint64_t key;                /* random; furnishing calls carry it past the closing filter */
     uint32_t closing_length;

@@ -25,7 +25,8 @@ static struct rig_function fn;
 static struct rig_start start;
 static struct rig_answer answer;
 
-#define GET "GET /function/f HTTP/1.1\r\nHost: h\r\n\r\n"
+#define GET       "GET /function/f HTTP/1.1\r\nHost: h\r\n\r\n"
+#define LIGHT_GET "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static int setup(void **state)
 {
@@ -924,6 +925,15 @@ static void a_function_that_failed_says_so(void **state)
     close(client);
 }
 
+/* One whole call of another tenant's function. */
+static void light_call(int client, struct rig_function *function)
+{
+    rig_send(client, LIGHT_GET);
+    rig_take(function, &start);
+    rig_exit(function, &start, 0, 0);
+    rig_answer(client, &answer, false);
+}
+
 /* Of what has piled up a tenant with one request is served after one of another's many, not last.
  */
 static void tenants_take_turns(void **state)
@@ -940,15 +950,12 @@ static void tenants_take_turns(void **state)
         rig_answer(many[i], &answer, false);
     }
     int light = rig_connect(&rig);
-    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
-    rig_take(&g, &start);
-    rig_exit(&g, &start, 0, 0);
-    rig_answer(light, &answer, false);
+    light_call(light, &g);
 
     stop_gateway();
     for (int i = 0; i < MANY; i++)
         rig_send(many[i], GET);
-    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_send(light, LIGHT_GET);
     assert_int_equal(kill(rig.pid, SIGCONT), 0);
     struct rig_start mine;
     rig_take(&g, &mine);
@@ -981,10 +988,7 @@ static void what_is_held_is_not_refused_and_starts(void **state)
     int light = rig_connect(&rig);
     for (int i = 0; i < MANY; i++)
         many[i] = rig_connect(&rig);
-    rig_send(light, "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n");
-    rig_take(&g, &start);
-    rig_exit(&g, &start, 0, 0);
-    rig_answer(light, &answer, false);
+    light_call(light, &g);
     stop_gateway();
     for (int i = 0; i < MANY; i++)
         rig_send(many[i], GET);
