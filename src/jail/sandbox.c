@@ -100,6 +100,20 @@ static long furnish(struct slot *slot)
     return result;
 }
 
+#define MONITOR_FILES 64 /* may be open in skerry-vmm, whatever its guest's programs may */
+
+/*
+ * The program's open files, last of all: what takes the request, and pid 1, which hands it on, need
+ * descriptors of their own; and for pid 1 the limit would also be one of descriptors that are on
+ * their way to all programs of the template (ETOOMANYREFS).
+ */
+static long limit_files(const struct slot *slot)
+{
+    int monitor = (zygote.hand.plan.flags & JAIL_KVM) != 0 && slot->files_max < MONITOR_FILES;
+    struct rlimit files = {slot->files_max, monitor ? MONITOR_FILES : slot->files_max};
+    return raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);
+}
+
 /* The plan's environment stands at the start of slot->env; the request's follows. */
 static void append_environment(struct slot *slot, const struct start_header *header)
 {
@@ -123,7 +137,12 @@ static int program_main(void *arg)
         slot_leave(1);
     }
     if (slot->role != WARM_ROLE_COLD) {
-        slot->exec_errno = (int)-warm_become(slot);
+        result = warm_place(slot);
+        if (result >= 0)
+            result = limit_files(slot);
+        if (result >= 0)
+            result = warm_exec(slot);
+        slot->exec_errno = (int)-result;
         slot_leave(127);
     }
     int fds[3];
@@ -132,8 +151,10 @@ static int program_main(void *arg)
     /* received numbers are above 2, these three are open here */
     for (int i = header.flags & START_EMPTY_STDIN ? 1 : 0; i < 3; i++)
         raw3(SYS_dup3, fds[i], i, 0);
+    result = limit_files(slot);
     slot->exec_ns = clock_now_ns();
-    result = raw3(SYS_execve, zygote.program, zygote.args, slot->env);
+    if (result >= 0)
+        result = raw3(SYS_execve, zygote.program, zygote.args, slot->env);
     slot->exec_errno = (int)-result;
     slot_leave(127);
     return 0;

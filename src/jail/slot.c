@@ -189,7 +189,7 @@ static void spawner_prepare(struct slot *slot)
         uint64_t mask;
     } action = {on_kill, 0x04000000ul /* SA_RESTORER */, slot_sigreturn, 0};
     uint64_t no_signals = 0;
-    struct rlimit files = {plan->limits.files_max, plan->limits.files_max};
+    struct rlimit files = {0, 0};
     struct rlimit signals = {SIGNALS_MAX, SIGNALS_MAX};
     struct rlimit pids = {plan->limits.pids_max, plan->limits.pids_max};
     struct rlimit memory = {plan->limits.mem_bytes, plan->limits.mem_bytes};
@@ -197,7 +197,10 @@ static void spawner_prepare(struct slot *slot)
     close_others(slot);
     raw4(SYS_rt_sigaction, SIGUSR1, &action, NULL, SIGSET_BYTES);
     raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
-    raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);
+    /* the program's alone (sandbox.c), which may not ask for more than the host allows */
+    raw2(SYS_getrlimit, RLIMIT_NOFILE, &files);
+    slot->files_max = files.rlim_max < plan->limits.files_max ? (uint32_t)files.rlim_max
+                                                              : plan->limits.files_max;
     /* queued signals and timers count for the owner of the user namespace too, up to the host's
      * root */
     raw2(SYS_setrlimit, RLIMIT_SIGPENDING, &signals);

@@ -131,7 +131,7 @@ static long place(int fd, int target)
     return raw3(SYS_dup3, fd, target, 0);
 }
 
-long warm_become(struct slot *slot)
+long warm_place(struct slot *slot)
 {
     slot->env[zygote.env_count] = role_words[slot->role];
     slot->env[zygote.env_count + 1] = NULL;
@@ -144,8 +144,11 @@ long warm_become(struct slot *slot)
         result = place(slot->warm_far, WARM_FD);
     if (result >= 0 && slot->role != WARM_ROLE_POOL)
         result = place(zygote.snapshot, WARM_SNAPSHOT_FD);
-    if (result < 0)
-        return result;
+    return result;
+}
+
+long warm_exec(const struct slot *slot)
+{
     if (zygote.warm_program >= 0)
         return raw5(SYS_execveat, zygote.warm_program, "", zygote.warm_args, slot->env,
                     AT_EMPTY_PATH);

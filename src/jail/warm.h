@@ -24,8 +24,12 @@ enum warm_role warm_choose(struct slot *slot);
  * any more, so the slot must end. */
 int warm_drain(struct slot *slot);
 
-/* In the program's process, furnished: becomes the warm program. Returns -errno. */
-long warm_become(struct slot *slot);
+/* In the program's process, furnished: puts the descriptors of a warm program where it looks for
+ * them. 0 or -errno. */
+long warm_place(struct slot *slot);
+
+/* Then: becomes the warm program. Returns -errno. */
+long warm_exec(const struct slot *slot);
 
 /* Pid 1: waits for the verdict of a program that makes the snapshot. What is left of the sandbox
  * must end then. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,16 @@ static int open_kvm(const char *path, struct err *err)
                    "the vm tier needs %s (modprobe kvm_intel or kvm_amd, and the right to open "
                    "it); 'skerry doctor' says what is there:",
                    path);
+}
+
+/* The soft limit is what a process of the guest may open; what is ours ends at the hard one. */
+static void raise_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /* What a machine is made of; a restored one has its program in its memory. */
@@ -96,6 +107,7 @@ int main(int argc, char **argv)
         report_line(STDERR_FILENO, err.text);
         return EXIT_SETUP;
     }
+    raise_open_files();
     /* nothing of the caller's but stdin, stdout, stderr, and what a role is about */
     syscall(SYS_close_range, role == VM_ROLE_ALONE ? 3 : WARM_SNAPSHOT_FD + 1, ~0u, 0);
     int result = open_files(&options, role, &files, &err);

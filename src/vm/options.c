@@ -35,6 +35,9 @@ int options_parse(int argc, char **argv, struct vm_options *out, struct err *err
         {"tmp", required_argument, NULL, 'f'},  {NULL, 0, NULL, 0}};
     *out = (struct vm_options){
         .kvm = "/dev/kvm", .cwd = "/", .ram_bytes = RAM_DEFAULT, .uid = getuid(), .gid = getgid()};
+    struct rlimit files = {.rlim_cur = OPEN_MAX_DEFAULT};
+    getrlimit(RLIMIT_NOFILE, &files);
+    out->open_max = (uint32_t)files.rlim_cur;
     int option;
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+", names, NULL)) >= 0) {
@@ -113,8 +116,6 @@ static int put_path(char *field, size_t room, const char *path, struct err *err)
 int options_describe_boot(const struct vm_options *options, struct vm_boot *boot, char *strings,
                           struct err *err)
 {
-    struct rlimit files = {.rlim_cur = OPEN_MAX_DEFAULT};
-    getrlimit(RLIMIT_NOFILE, &files);
     *boot = (struct vm_boot){.flags = (options->trace ? (uint32_t)VM_FLAG_TRACE : 0) |
                                       (options->probe ? (uint32_t)VM_FLAG_PROBE : 0),
                              .argc = (uint32_t)options->arg_count,
@@ -123,7 +124,7 @@ int options_describe_boot(const struct vm_options *options, struct vm_boot *boot
                              .gid = options->gid,
                              .threads_max = options->threads_max,
                              .files_max = options->files_max,
-                             .open_max = (uint32_t)files.rlim_cur};
+                             .open_max = options->open_max};
     const char *program = options->arg_count > 0 ? options->args[0] : "";
     if (options->image == NULL && strrchr(program, '/') != NULL)
         program = strrchr(program, '/'); /* alone in its root: "/NAME" */

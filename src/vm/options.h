@@ -11,7 +11,7 @@
 struct vm_options {
     const char *kvm, *image, *cwd;
     uint64_t ram_bytes, deadline_ns, threads_max, files_max;
-    uint32_t uid, gid;
+    uint32_t uid, gid, open_max; /* open_max: files of a process of the guest */
     bool trace, stages, probe;
     char **args;
     int arg_count;

@@ -25,10 +25,10 @@ teardown() {
     daemon_teardown
 }
 
-jailed() { # LIE: a function of the jail tier whose program says what its environment says of the request
-    api PUT '/system/functions?upsert=1' "$(jq -n --arg lie "$1" '{service: "f", envVars: {LIE: $lie},
-        skerry: {host_usr: true, warm: "yes", concurrency: 1, timeout: "2s",
-                 args: ["/bin/sh", "-c", "read x; echo $x $Http_X_A ${SKERRY_WARM:-none}"]}}')"
+jailed() { # LIE [JSON]: a function of the jail tier whose program says what its environment says of the request
+    api PUT '/system/functions?upsert=1' "$(jq -n --arg lie "$1" --argjson more "${2:-{\}}" '{service: "f", envVars: {LIE: $lie},
+        skerry: ({host_usr: true, warm: "yes", concurrency: 1, timeout: "2s",
+                 args: ["/bin/sh", "-c", "read x; echo $x $Http_X_A ${SKERRY_WARM:-none}"]} + $more)}')"
     [ "$code" = 202 ]
 }
 
@@ -104,6 +104,14 @@ snapshot() {
         [ "$output" = "b a none" ]
         [ "$(kind)" = restored ]
     done
+}
+
+@test "more descriptors are on their way to programs than one of them may open" {
+    jailed slow '{"concurrency": 12, "files": 8, "timeout": "30s"}'
+    seq 12 | xargs -P 12 -I{} curl -sS -o /dev/null -w '%{http_code}\n' --data-binary 'n{}' "$URL/function/f" >"$BATS_TEST_TMPDIR/codes"
+    run sort -u "$BATS_TEST_TMPDIR/codes"
+    [ "$output" = 200 ]
+    [ "$(snapshot)" = made ]
 }
 
 @test "a monitor is asked again and again, and its verdict is the answer's" {

@@ -133,6 +133,8 @@ int main(int argc, char **argv)
     say_kind(WARM_READY);
     if (monitor)
         return serve_as_monitor(role);
+    if (lie("slow")) /* so that many requests are on their way at once */
+        sleep(1);
     take_request();
     if (lie("shut-down") && shutdown(WARM_FD, SHUT_RDWR) < 0)
         return 27;
