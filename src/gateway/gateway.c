@@ -106,7 +106,7 @@ static int pools_make(struct gateway *gw)
                gw->call_rooms;
     if (!all)
         return -ENOMEM;
-    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1, gw->cpus > 2 ? gw->cpus : 2);
+    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1, gw->cpus > 2 ? gw->cpus - 1 : 1);
     return 0;
 }
 

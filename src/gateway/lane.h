@@ -10,8 +10,8 @@
  *
  * And how much of a tenant's work is under way at once: what is given to the scheduler is out of
  * our hands, and a sandbox that wakes up then waits for all that others were given. So while more
- * than one tenant starts calls, each has only so many that are *busy* as there are CPUs to be
- * busy on, and the rest of its calls wait in their queues: a call is busy for a millisecond from
+ * than one tenant starts calls, each has only so many that are *busy* that a CPU is left (but at
+ * least one), and the rest of its calls wait in their queues: a call is busy for a millisecond from
  * its start, and from each larger piece of body or output that went through us in its first 20.
  * What sleeps or computes for longer is not counted: the first takes no CPU, and with the second
  * the scheduler deals well.

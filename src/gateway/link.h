@@ -68,7 +68,7 @@ struct gateway_options {
     uint32_t epoch; /* of this gateway process */
     int hold;       /* 1: accept nobody before LINK_SERVE */
     unsigned int connections_max; /* 0: 8192 */
-    unsigned int cpus;            /* of the machine: of each tenant as many calls may be busy */
+    unsigned int cpus;            /* of the machine: see lane.h */
 };
 
 /*
