@@ -30,7 +30,7 @@ static int spawn(struct supervisor *s, int link, struct child *out, struct err *
 {
     char uid[16], epoch[16], count[16];
     int fds[ROLE_GATEWAY_LISTENERS - CHILD_FD_FIRST + CONFIG_LISTEN_MAX + 1] = {
-        link, s->handoff[0], s->stats, s->access_log};
+        link, s->handoff[0], s->stats, s->access_log, s->uptime};
     size_t fd_count = ROLE_GATEWAY_LISTENERS - CHILD_FD_FIRST;
     for (unsigned int i = 0; i < s->listener_count; i++)
         fds[fd_count++] = s->listeners[i];

@@ -59,6 +59,7 @@ static int run_gateway(char **argv)
                                       .stats = ROLE_GATEWAY_STATS,
                                       .access_log = ROLE_GATEWAY_LOG,
                                       .dev_null = STDIN_FILENO,
+                                      .uptime = ROLE_GATEWAY_UPTIME,
                                       .epoch = (uint32_t)epoch,
                                       .hold = 1};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -225,6 +225,7 @@ static int begin(struct supervisor *s, struct err *err)
     s->program = child_program(err);
     if (s->program < 0)
         return s->program;
+    s->uptime = open("/proc/uptime", O_RDONLY | O_CLOEXEC); /* without it nobody is held */
     s->access_log = state_dir_log(&s->state, "access", 1);
     if (s->access_log < 0)
         return err_set(err, -s->access_log, "open %s/logs/access.log:", s->state.path);
@@ -401,7 +402,7 @@ int supervisor_main(const struct config *config)
     s.config = *config;
     s.rootless = geteuid() != 0;
     s.state = (struct state_dir){.dir = -1, .logs = -1, .lock = -1};
-    s.epoll = s.signals = s.program = s.stats = s.stats_read = s.access_log = -1;
+    s.epoll = s.signals = s.program = s.stats = s.stats_read = s.access_log = s.uptime = -1;
     s.handoff[0] = s.handoff[1] = s.admin_socket = -1;
     s.gateway.link = s.api.link = s.gateway.child.pidfd = s.api.child.pidfd = -1;
     s.due_ns = UINT64_MAX;

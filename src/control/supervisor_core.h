@@ -155,7 +155,7 @@ struct supervisor {
     struct image_store *images;
     struct jail_host *host;
     struct pool pool;
-    int epoll, signals, program, stats, stats_read, password, access_log;
+    int epoll, signals, program, stats, stats_read, password, access_log, uptime;
     struct source signal_source;
     int handoff[2]; /* the gateway's end, the API process's end */
     int admin_socket;

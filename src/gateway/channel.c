@@ -118,6 +118,8 @@ static int report_take(struct gateway *gw, struct channel *channel)
         return 1; /* of an earlier gateway, or malformed: there is nobody to tell */
     call->report = report;
     report_stamps(call, &report);
+    if (call->function->incarnation == call->incarnation)
+        call->function->lane->cpu_ns += (report.user_us + report.system_us) * 1000;
     channel_leave(gw, call);
     call_event(gw, call, report.kind == REPORT_LOST ? LIFE_EV_LOST : LIFE_EV_EXITED);
     return 1;

@@ -22,6 +22,7 @@
 
 #include "gateway/http.h"
 #include "gateway/lane.h"
+#include "gateway/width.h"
 #include "gateway/link.h"
 #include "gateway/list.h"
 #include "gateway/metrics.h"
@@ -92,6 +93,7 @@ enum timer_kind {
     TIMER_LOG,
     TIMER_ACCEPT,
     TIMER_LANE,
+    TIMER_WIDTH,
 };
 
 enum conn_state {
@@ -177,6 +179,8 @@ struct function {
     struct lane *lane;       /* of its tenant */
     struct list wanted;      /* functions with want > 0 */
     struct function *bucket; /* next of the same hash */
+    struct width width;
+    struct list watched;     /* functions whose width is looked at */
     bool failed;             /* it cannot be served now; else it can, or will soon */
 };
 
@@ -267,6 +271,8 @@ struct gateway {
     struct function *functions;
     struct function *buckets[FUNCTION_BUCKETS];
     struct list functions_wanted;
+    struct list functions_watched;
+    struct widths widths;
     struct lanes lanes;
     struct channel *channels;
     unsigned int channels_made;
@@ -281,6 +287,7 @@ struct gateway {
     struct timer log_timer;
     struct timer accept_timer;
     struct timer lane_timer;
+    struct timer width_timer;
     uint32_t log_used;
     char log_text[64 * 1024];
     char date[32]; /* "Sun, 06 Nov 1994 08:49:37 GMT" of date_s */
@@ -392,6 +399,7 @@ void function_mark(struct gateway *gw, struct function *function);
 void function_worked(struct gateway *gw, struct call *call, size_t bytes);
 struct function_stats *function_stats(struct gateway *gw, const struct call *call);
 void want_tick(struct gateway *gw);
+void width_tick(struct gateway *gw);
 
 /* channel.c */
 struct channel *channel_open(struct gateway *gw, struct function *function, const int fds[3]);

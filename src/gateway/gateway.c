@@ -184,7 +184,7 @@ static void lists_init(struct gateway *gw)
     struct list *const lists[] = {
         &gw->conns_free,          &gw->conns_given_back, &gw->calls_free,
         &gw->calls_given_back,    &gw->functions_wanted, &gw->channels_free,
-        &gw->channels_given_back, &gw->conns_idle,
+        &gw->channels_given_back, &gw->conns_idle,       &gw->functions_watched,
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
@@ -202,11 +202,13 @@ static struct gateway *gateway_open(const struct gateway_options *options)
     gw->log_timer.kind = TIMER_LOG;
     gw->accept_timer.kind = TIMER_ACCEPT;
     gw->lane_timer.kind = TIMER_LANE;
+    gw->width_timer.kind = TIMER_WIDTH;
     gw->api = options->api;
     gw->access_log = options->access_log;
     gw->dev_null = options->dev_null;
     gw->epoch = options->epoch;
     gw->cpus = options->cpus;
+    widths_init(&gw->widths, options->cpus, options->uptime);
     gw->conns_max = options->connections_max != 0 ? options->connections_max : CONNS_DEFAULT;
     if (gw->conns_max > CONNS_MAX)
         gw->conns_max = CONNS_MAX;
@@ -279,6 +281,9 @@ static void timer_fire(struct gateway *gw, struct timer *timer)
         return;
     case TIMER_LANE:
         lanes_release(&gw->lanes);
+        return;
+    case TIMER_WIDTH:
+        width_tick(gw);
         return;
     }
 }

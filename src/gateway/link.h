@@ -65,6 +65,7 @@ struct gateway_options {
     int stats;      /* memfd of struct stats_page, read-write */
     int access_log; /* O_APPEND file or -1 */
     int dev_null;   /* /dev/null, read-only: stdin of a program whose request has no body */
+    int uptime;     /* /proc/uptime, or -1: functions are as wide as they may be (width.h) */
     uint32_t epoch; /* of this gateway process */
     int hold;       /* 1: accept nobody before LINK_SERVE */
     unsigned int connections_max; /* 0: 8192 */

@@ -51,9 +51,17 @@ struct function_stats *function_stats(struct gateway *gw, const struct call *cal
     return &gw->stats->function[call->function->index];
 }
 
-static uint32_t function_demand(const struct function *function)
+static uint32_t function_flight(const struct function *function)
 {
-    return function->queued + (function->channel != NULL ? function->channel->in_flight : 0);
+    return function->channel != NULL ? function->channel->in_flight : 0;
+}
+
+/* Sandboxes that have or would get work: what is held by the function's width needs none. */
+static uint32_t function_need(const struct function *function)
+{
+    uint32_t flight = function_flight(function), demand = function->queued + flight;
+    uint32_t width = function->width.now > flight ? function->width.now : flight;
+    return function->width.now == 0 || demand < width ? demand : width;
 }
 
 static void gauge_set(_Atomic uint64_t *gauge, uint64_t value)
@@ -66,19 +74,19 @@ static void gauge_set(_Atomic uint64_t *gauge, uint64_t value)
 static void function_changed(struct gateway *gw, struct function *function)
 {
     struct function_stats *stats = &gw->stats->function[function->index];
-    uint32_t demand = function_demand(function);
+    uint32_t need = function_need(function);
     gauge_set(&stats->queued, function->queued);
-    gauge_set(&stats->in_flight, demand - function->queued);
+    gauge_set(&stats->in_flight, function_flight(function));
     gauge_set(&stats->slots, function->channel != NULL ? function->channel->slots : 0);
-    if (demand > function->peak)
-        function->peak = demand;
-    if (demand <= function->want)
+    if (need > function->peak)
+        function->peak = need;
+    if (need <= function->want)
         return;
-    if (!link_send(gw, LINK_WANT, function->index, function->generation, demand))
+    if (!link_send(gw, LINK_WANT, function->index, function->generation, need))
         return; /* said again with the next change */
     if (function->want == 0)
         list_append(&gw->functions_wanted, &function->wanted);
-    function->want = demand;
+    function->want = need;
     if (!timer_is_set(&gw->want_timer))
         wheel_set(&gw->wheel, &gw->want_timer, gw->now_ns + WANT_WINDOW_NS);
 }
@@ -94,7 +102,7 @@ void want_tick(struct gateway *gw)
         if (function->peak < function->want &&
             link_send(gw, LINK_WANT, function->index, function->generation, function->peak))
             function->want = function->peak;
-        function->peak = function_demand(function);
+        function->peak = function_need(function);
         if (function->want > 0)
             list_append(&gw->functions_wanted, &function->wanted);
     }
@@ -122,12 +130,78 @@ static void function_hold(struct gateway *gw, struct function *function)
         wheel_set(&gw->wheel, &gw->lane_timer, gw->now_ns + LANE_BUSY_NS);
 }
 
+/* From now on its width is looked at, with those of others; the first begins a period. */
+static void function_watch(struct gateway *gw, struct function *function)
+{
+    if (!list_is_empty(&function->watched))
+        return;
+    list_append(&gw->functions_watched, &function->watched);
+    if (timer_is_set(&gw->width_timer))
+        return;
+    uint64_t idle_ns = 0;
+    widths_idle(&gw->widths, &idle_ns); /* if it cannot be read, the next look says room */
+    widths_begin(&gw->widths, gw->now_ns, idle_ns);
+    for (uint32_t i = 0; i < gw->lanes.count; i++)
+        gw->lanes.lane[i].cpu_ns = 0;
+    wheel_set(&gw->wheel, &gw->width_timer, gw->now_ns + WIDTH_LOOK_NS);
+}
+
+/* Tenants whose calls used a hundredth of the period or more. */
+static uint32_t computing_tenants(const struct gateway *gw, uint64_t period_ns)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < gw->lanes.count; i++)
+        count += gw->lanes.lane[i].cpu_ns >= period_ns / 100;
+    return count;
+}
+
+void width_tick(struct gateway *gw)
+{
+    struct list now, *node;
+    list_init(&now);
+    list_move(&gw->functions_watched, &now);
+    uint64_t idle_ns = 0, period_ns = gw->now_ns - gw->widths.period.at_ns;
+    if (!widths_idle(&gw->widths, &idle_ns))
+        idle_ns = UINT64_MAX / 200; /* it is not known: nobody is held for long */
+    enum width_view view = widths_look(&gw->widths, gw->now_ns, idle_ns);
+    uint32_t tenants = computing_tenants(gw, period_ns);
+    while ((node = list_pop(&now)) != NULL) {
+        struct function *function = LIST_OWNER(node, struct function, watched);
+        bool computes =
+            widths_computes(&gw->widths, period_ns, function->lane->cpu_ns, tenants);
+        if (width_judge(&gw->widths, &function->width, function->spec.limits.concurrency_max, view,
+                        computes)) {
+            function_changed(gw, function);
+            function_mark(gw, function);
+        }
+        if (width_is_watched(&gw->widths, &function->width, function_flight(function)))
+            list_append(&gw->functions_watched, &function->watched);
+    }
+    for (uint32_t i = 0; gw->widths.period.at_ns == gw->now_ns && i < gw->lanes.count; i++)
+        gw->lanes.lane[i].cpu_ns = 0;
+    if (!list_is_empty(&gw->functions_watched))
+        wheel_set(&gw->wheel, &gw->width_timer, gw->now_ns + WIDTH_LOOK_NS);
+}
+
+/* Whether it must wait for the function's width. */
+static bool function_is_held(struct gateway *gw, struct function *function)
+{
+    uint32_t concurrency = function->spec.limits.concurrency_max;
+    uint32_t width = width_of(&gw->widths, &function->width, concurrency);
+    if (function->channel->in_flight < width || width == concurrency)
+        return false;
+    function->width.held = true;
+    function_watch(gw, function);
+    return true;
+}
+
 /* Sends the start if the function has a free slot. 0: it runs; 1: it must wait; -1: it cannot be.
  */
 static int function_start(struct gateway *gw, struct function *function, struct call *call)
 {
     struct channel *channel = function->channel;
-    if (channel == NULL || channel->start_blocked || channel->in_flight >= channel->slots)
+    if (channel == NULL || channel->start_blocked || function_is_held(gw, function) ||
+        channel->in_flight >= channel->slots)
         return 1;
     if (!lane_may_start(&gw->lanes, function->lane, gw->now_ns)) {
         function_hold(gw, function);
@@ -154,6 +228,8 @@ static void function_started(struct gateway *gw, struct function *function, stru
 {
     channel_enter(call->channel, call);
     lane_work_begin(&gw->lanes, function->lane, &call->work, gw->now_ns);
+    if (width_is_watched(&gw->widths, &function->width, call->channel->in_flight))
+        function_watch(gw, function);
     call_event(gw, call, LIFE_EV_STARTED);
     function_changed(gw, function);
 }
@@ -169,10 +245,14 @@ bool function_has_room(const struct function *function)
 {
     const struct channel *channel = function->channel;
     uint32_t waits = function->queued;
-    if (channel != NULL && channel->slots > channel->in_flight) { /* held: it has a place already */
-        uint32_t free = channel->slots - channel->in_flight;
-        waits = waits > free ? waits - free : 0;
-    }
+    if (channel == NULL)
+        return waits < function->spec.limits.queue_max;
+    /* who is held has a place already, or would have been given one */
+    uint32_t concurrency = function->spec.limits.concurrency_max, places = channel->slots;
+    if (function->width.now != 0 && function->width.now < concurrency && places < concurrency)
+        places = concurrency;
+    uint32_t free = places > channel->in_flight ? places - channel->in_flight : 0;
+    waits = waits > free ? waits - free : 0;
     return waits < function->spec.limits.queue_max;
 }
 
@@ -263,6 +343,7 @@ static void function_forget(struct gateway *gw, struct function *function)
     function->lane->users--;
     if (function->want > 0)
         list_remove(&function->wanted);
+    list_remove(&function->watched);
     function->present = false;
     function->want = function->peak = 0;
 }
@@ -304,6 +385,7 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
     if (function->queue.next == NULL) { /* the slot is used for the first time */
         list_init(&function->queue);
         list_init(&function->wanted);
+        list_init(&function->watched);
         list_init(&function->node);
     }
     function->index = message->index;
@@ -321,6 +403,7 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
         list_remove(&function->wanted);
     }
     function->want = function->peak = 0; /* the new zygote has not been told anything */
+    function->width = (struct width){0, false}; /* nor is the new program known */
     stats_begin(gw, function, other);
     function->channel = NULL;
     if (fd_count == 3)

@@ -111,6 +111,32 @@ warm_deploy() { # NAME: a program of 60 MiB with a snapshot, if it gets one
     [ "$output" = served ]
 }
 
+metric_of() { # METRIC NAME
+    curl -sS "$URL/metrics" | sed -n "s/^$1{function=\"$2\",tenant=\"default\"} //p"
+}
+
+@test "programs that wait all run at once" {
+    daemon_start
+    local many=$((6 * ($(nproc) + 2)))
+    deploy_hold f "{\"concurrency\": $many}"
+    seq "$many" | xargs -P "$many" -I{} curl -sS -o /dev/null -w '%{http_code}\n' "$URL/function/f" >"$BATS_TEST_TMPDIR/codes" 3>&- &
+    local clients=$!
+    wait_until eval '[ "$(wc -l <"$HOLD/started")" = '"$many"' ]'
+    [ "$(metric_of skerry_in_flight f)" = "$many" ]
+    touch "$HOLD/go"
+    wait "$clients"
+    [ "$(sort -u "$BATS_TEST_TMPDIR/codes")" = 200 ]
+}
+
+@test "programs that compute run few at once, though many more wait and may" {
+    daemon_start
+    local many=$((12 * ($(nproc) + 2)))
+    deploy f 'i=0; while [ $((i += 1)) -lt 40000 ]; do :; done' "{\"concurrency\": $many, \"queue\": 1, \"timeout\": \"10m\"}"
+    seq $((4 * many)) | xargs -P "$many" -I{} curl -sS -o /dev/null -w '%{http_code}\n' "$URL/function/f" >"$BATS_TEST_TMPDIR/codes"
+    [ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | tr -s ' ')" = " $((4 * many)) 200" ]
+    [ "$(metric_of skerry_slots f)" -lt "$many" ]
+}
+
 @test "--pool-memory must be a size" {
     run "$BUILD/src/control/skerryd" --pool-memory lots
     [ "$status" = 2 ]

@@ -64,6 +64,7 @@ void rig_start(struct rig *rig, unsigned int connections_max)
             .stats = stats,
             .access_log = rig->access_log,
             .dev_null = open("/dev/null", O_RDONLY | O_CLOEXEC),
+            .uptime = -1, /* nobody is held */
             .epoch = RIG_EPOCH,
             .connections_max = connections_max != 0 ? connections_max : 64,
         };

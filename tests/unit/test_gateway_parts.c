@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +19,7 @@
 #include "gateway/metrics.h"
 #include "gateway/text.h"
 #include "gateway/wheel.h"
+#include "gateway/width.h"
 
 #define TIMERS 500
 
@@ -308,6 +311,95 @@ static void what_is_held_goes_on_in_order(void **state)
     assert_null(lanes_next(&lanes));
 }
 
+/* --- width.h --- */
+
+static int uptime_of(const char *text)
+{
+    int fd = memfd_create("uptime", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+static void idle_time_is_read(void **state)
+{
+    struct widths widths;
+    uint64_t idle_ns = 0;
+    widths_init(&widths, 2, uptime_of("10.00 123.45\n"));
+    assert_true(widths_idle(&widths, &idle_ns));
+    assert_int_equal(idle_ns, UINT64_C(123450) * NS_PER_MS);
+    struct width width = {0};
+    const char *const wrong[] = {"", "12"};
+    for (size_t i = 0; i < 2; i++) { /* nobody is held for what nobody knows */
+        widths_init(&widths, 2, uptime_of(wrong[i]));
+        assert_int_equal(widths.uptime, -1);
+        assert_int_equal(width_of(&widths, &width, 64), 64);
+        assert_false(width_is_watched(&widths, &width, 64));
+        assert_int_equal(width.now, 0);
+    }
+}
+
+static void a_look_tells_idle_from_full(void **state)
+{
+    struct widths widths;
+    widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    uint64_t now = 1000 * NS_PER_MS, idle = 500 * NS_PER_MS;
+    widths_begin(&widths, now, idle);
+    assert_int_equal(widths_look(&widths, now + 40 * NS_PER_MS, idle + 40 * NS_PER_MS), WIDTH_IDLE);
+    assert_int_equal(widths_look(&widths, now + 80 * NS_PER_MS, idle + 50 * NS_PER_MS), WIDTH_UNKNOWN);
+    assert_int_equal(widths_look(&widths, now + 200 * NS_PER_MS, idle + 50 * NS_PER_MS), WIDTH_ROOM);
+    assert_int_equal(widths_look(&widths, now + 400 * NS_PER_MS, idle + 80 * NS_PER_MS), WIDTH_FULL);
+    /* the kernel's figure of all CPUs may go back a little */
+    assert_int_equal(widths_look(&widths, now + 600 * NS_PER_MS, idle), WIDTH_FULL);
+    /* half of one of two CPUs, in a period; beside three others that computed, an eighth is much */
+    assert_true(widths_computes(&widths, 200 * NS_PER_MS, 100 * NS_PER_MS, 1));
+    assert_false(widths_computes(&widths, 200 * NS_PER_MS, 99 * NS_PER_MS, 1));
+    assert_true(widths_computes(&widths, 200 * NS_PER_MS, 25 * NS_PER_MS, 4));
+    assert_false(widths_computes(&widths, 200 * NS_PER_MS, 24 * NS_PER_MS, 4));
+}
+
+static void a_function_widens_while_there_is_time_left(void **state)
+{
+    struct widths widths;
+    struct width width = {0}, one = {0};
+    widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    assert_int_equal(width_of(&widths, &one, 1), 1);
+    assert_int_equal(width_of(&widths, &width, 30), 4);
+    assert_false(width_is_watched(&widths, &width, 4));
+    assert_true(width_is_watched(&widths, &width, 5));
+    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE, false)); /* nobody waited */
+    width.held = true;
+    assert_true(width_is_watched(&widths, &width, 0));
+    assert_false(width_judge(&widths, &width, 30, WIDTH_UNKNOWN, false));
+    assert_true(width.held);
+    assert_true(width_judge(&widths, &width, 30, WIDTH_IDLE, true));
+    assert_int_equal(width_of(&widths, &width, 30), 8);
+    assert_false(width.held);
+    const uint32_t next[] = {11, 14, 18, 23, 29, 30};
+    for (size_t i = 0; i < 6; i++) {
+        width.held = true;
+        /* a machine that others fill takes nothing from who does not compute */
+        bool wider = width_judge(&widths, &width, 30, i % 2 == 0 ? WIDTH_ROOM : WIDTH_FULL, false);
+        assert_true(wider);
+        assert_int_equal(width_of(&widths, &width, 30), next[i]);
+    }
+    width.held = true;
+    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE, false));
+}
+
+static void who_computes_becomes_narrow(void **state)
+{
+    struct widths widths;
+    struct width width = {.now = 30};
+    widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    const uint32_t next[] = {23, 18, 14, 11, 9, 7, 6, 5, 4, 4};
+    for (size_t i = 0; i < 10; i++) {
+        width.held = i % 2 == 0;
+        assert_false(width_judge(&widths, &width, 30, WIDTH_FULL, true));
+        assert_int_equal(width_of(&widths, &width, 30), next[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +411,10 @@ int main(void)
         cmocka_unit_test(a_tenant_that_is_alone_is_not_held),
         cmocka_unit_test(of_tenants_together_few_calls_are_busy),
         cmocka_unit_test(what_is_held_goes_on_in_order),
+        cmocka_unit_test(idle_time_is_read),
+        cmocka_unit_test(a_look_tells_idle_from_full),
+        cmocka_unit_test(a_function_widens_while_there_is_time_left),
+        cmocka_unit_test(who_computes_becomes_narrow),
         cmocka_unit_test(metrics_are_whole),
     };
     return cmocka_run_group_tests_name("gateway_parts", tests, NULL, NULL);
