@@ -49,10 +49,12 @@ static const struct option options[OPT_COUNT] = {
                    "Open files of one process (default 1024)."},
     [OPT_MAX_BODY] = {"max-body", 0, "SIZE", KIND_SIZE, GROUP_LIMITS, COMPLETE_NONE, AT(max_body),
                       NULL, "Largest request body; a larger one is answered 413 (default 16M)."},
-    [OPT_CONCURRENCY] = {"concurrency", 0, "N", KIND_COUNT, GROUP_LIMITS, COMPLETE_NONE,
-                         AT(concurrency), NULL, "Sandboxes that may run at once (default 64)."},
+    [OPT_CONCURRENCY] =
+        {"concurrency", 0, "N", KIND_COUNT, GROUP_LIMITS, COMPLETE_NONE, AT(concurrency), NULL,
+         "Sandboxes that may run at once (default 64). While a function computes and the "
+         "processors are busy, few more than there are processors do."},
     [OPT_QUEUE] = {"queue", 0, "N", KIND_COUNT, GROUP_LIMITS, COMPLETE_NONE, AT(queue), NULL,
-                   "Requests that may wait for a sandbox; one more is answered 429 "
+                   "Requests beyond the concurrency that may wait; one more is answered 429 "
                    "(default 256)."},
 
     [OPT_TIER] = {"tier", 0, "TIER", KIND_WORD, GROUP_CONFINEMENT, COMPLETE_NONE, AT(tier),

@@ -13,6 +13,7 @@
  */
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "control/supervisor_core.h"
@@ -73,23 +74,27 @@ bool memory_has_room_for_snapshot(const struct supervisor *s, const struct entry
 
 void memory_besides(struct supervisor *s)
 {
+    static uint64_t of_tenant[FUNCTIONS_MAX];
     uint64_t snapshots = 0, replaced = 0;
+    memset(of_tenant, 0, sizeof(of_tenant));
     for (uint32_t i = 0; i < FUNCTIONS_MAX; i++) {
         const struct entry *entry = s->entries[i];
         if (entry == NULL)
             continue;
-        if (entry->live != NULL)
-            snapshots += entry->live->snapshot_bytes;
+        uint64_t saved = entry->live != NULL ? entry->live->snapshot_bytes : 0, old = 0;
         for (const struct life *life = entry->retired; life != NULL; life = life->next) {
-            snapshots += life->snapshot_bytes;
-            replaced += life->slots * entry->cost;
+            saved += life->snapshot_bytes;
+            old += life->slots * entry->cost;
         }
+        snapshots += saved;
+        replaced += old;
+        of_tenant[entry->tenant_id] += saved + old;
     }
     /* the rest is for sandboxes in any case: snapshots that turned out larger than was thought are
      * not taken back, and would leave a place for one */
     if (s->config.pool_memory_bytes > 0 && snapshots > s->config.pool_memory_bytes / 2)
         snapshots = s->config.pool_memory_bytes / 2;
-    pool_other(&s->pool, snapshots + replaced);
+    pool_other(&s->pool, snapshots + replaced, of_tenant);
 }
 
 void memory_tick(struct supervisor *s)

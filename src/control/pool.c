@@ -48,6 +48,12 @@ static uint32_t room_to_come(const struct pool *pool, const struct pool_member *
     return fit(pool, member->cost, pool->granted, pool->granted_bytes);
 }
 
+/* What the tenant has, for comparing it with others. */
+static uint64_t tenant_has(const struct pool *pool, uint32_t tenant)
+{
+    return pool->tenant_bytes[tenant] + pool->tenant_other[tenant];
+}
+
 static void set_short(struct pool *pool, struct pool_member *member, bool is_short)
 {
     if (member->is_short != is_short)
@@ -180,11 +186,12 @@ static uint32_t take_from_tenant(struct pool *pool, const struct pool_member *ta
     uint64_t most = 0;
     for (uint32_t i = 0; i < pool->top; i++) {
         const struct pool_member *member = &pool->members[i];
-        uint64_t bytes = pool->tenant_bytes[member->tenant];
+        uint64_t bytes = tenant_has(pool, member->tenant);
         if (member->max == 0 || member->granted == 0 || member->tenant == taker->tenant)
             continue;
         /* its last one only for somebody who has none, and who will have no more than it keeps */
-        if (member->granted == 1 && (taker->granted > 0 || bytes < 2 * member->cost))
+        if (member->granted == 1 &&
+            (taker->granted > 0 || pool->tenant_bytes[member->tenant] < 2 * member->cost))
             continue;
         if (bytes < most ||
             (bytes == most && largest != NULL && member->granted <= largest->granted))
@@ -194,7 +201,7 @@ static uint32_t take_from_tenant(struct pool *pool, const struct pool_member *ta
     }
     uint64_t comes = (uint64_t)room_to_come(pool, taker) * taker->cost;
     if (largest == NULL ||
-        most < pool->tenant_bytes[taker->tenant] + comes + taker->cost + largest->cost)
+        most < tenant_has(pool, taker->tenant) + comes + taker->cost + largest->cost)
         return 0;
     struct pool_member *member = &pool->members[largest - pool->members];
     set_granted(pool, member, member->granted - 1);
@@ -249,7 +256,7 @@ static struct pool_member *neediest(struct pool *pool)
         struct pool_member *member = &pool->members[i];
         if (!member->is_short || room(pool, member) == 0)
             continue;
-        uint64_t bytes = pool->tenant_bytes[member->tenant];
+        uint64_t bytes = tenant_has(pool, member->tenant);
         bool first = found == NULL || (member->granted == 0) > (found->granted == 0);
         bool same = found != NULL && (member->granted == 0) == (found->granted == 0);
         if (first ||
@@ -382,9 +389,10 @@ void pool_cost(struct pool *pool, uint32_t index, uint64_t cost)
     shrink(pool);
 }
 
-void pool_other(struct pool *pool, uint64_t bytes)
+void pool_other(struct pool *pool, uint64_t bytes, const uint64_t *of_tenant)
 {
     pool->other_bytes = bytes;
+    memcpy(pool->tenant_other, of_tenant, sizeof(pool->tenant_other));
     shrink(pool);
 }
 

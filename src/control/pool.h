@@ -34,7 +34,7 @@ struct pool_member {
     uint32_t max;    /* the function's concurrency; 0: no member */
     uint32_t tenant; /* below FUNCTIONS_MAX */
     uint64_t cost;   /* bytes of memory of a sandbox, at least 1 */
-    uint32_t want;   /* in flight and queued now */
+    uint32_t want;   /* for what is in flight and queued now */
     uint32_t peak;   /* the largest want of this window and of the one before */
     uint32_t peak_before;
     uint64_t active_ns; /* when it was last wanted */
@@ -51,6 +51,7 @@ struct pool {
     uint64_t granted_bytes, used_bytes;   /* the same, of memory */
     uint64_t other_bytes;                 /* of the budget, of no sandbox in it */
     uint64_t tenant_bytes[FUNCTIONS_MAX]; /* granted_bytes of each tenant */
+    uint64_t tenant_other[FUNCTIONS_MAX]; /* what else each holds */
     uint32_t short_count;
     uint32_t top;       /* above the largest index that was ever added */
     uint64_t window_ns; /* when the current window began */
@@ -66,7 +67,7 @@ void pool_add(struct pool *pool, uint32_t index, uint32_t max, uint32_t tenant, 
               uint64_t now_ns);
 void pool_remove(struct pool *pool, uint32_t index);
 
-/* The gateway says how many requests of the function are in flight or wait. */
+/* The gateway says how many sandboxes the function's requests need, those that wait included. */
 void pool_want(struct pool *pool, uint32_t index, uint32_t want, uint64_t now_ns);
 
 /* The zygote says how many sandboxes it has; 0 when it died. */
@@ -80,9 +81,10 @@ void pool_cost(struct pool *pool, uint32_t index, uint64_t cost);
 
 /*
  * What else is held of the memory: snapshots, sandboxes of revisions that were replaced. If there
- * is too much of all now, grants are taken back.
+ * is too much of all now, grants are taken back. of_tenant: FUNCTIONS_MAX figures, which count as
+ * each tenant's own where tenants are compared; bytes: what of them counts against the budget.
  */
-void pool_other(struct pool *pool, uint64_t bytes);
+void pool_other(struct pool *pool, uint64_t bytes, const uint64_t *of_tenant);
 
 /* About once a second: lets go of what is not needed any more, gives what became free. */
 void pool_tick(struct pool *pool, uint64_t now_ns);

@@ -22,7 +22,7 @@ enum role_gateway_fd {
     ROLE_GATEWAY_API,
     ROLE_GATEWAY_STATS, /* read-write */
     ROLE_GATEWAY_LOG,
-    ROLE_GATEWAY_UPTIME, /* /proc/uptime */
+    ROLE_GATEWAY_UPTIME,    /* /proc/uptime */
     ROLE_GATEWAY_LISTENERS, /* this one and the following */
 };
 

@@ -106,6 +106,19 @@ static void report_stamps(struct call *call, const struct exit_report *report)
         clock->at_ns[STAGE_CLEANED] = report->exit_ns + report->prev_cleaned_ns;
 }
 
+/* What the program used, of which a monitor says itself how much: not more than there was. */
+static void charge_function(struct gateway *gw, const struct call *call)
+{
+    if (!timer_is_set(&gw->width_timer) || call->function->incarnation != call->incarnation)
+        return;
+    const struct exit_report *report = &call->report;
+    uint64_t most_us = (gw->now_ns - call->clock.at_ns[STAGE_SENT]) / 1000 * gw->widths.cpus;
+    uint64_t user_us = report->user_us < most_us ? report->user_us : most_us;
+    uint64_t system_us = report->system_us < most_us ? report->system_us : most_us;
+    uint64_t cpu_us = user_us + system_us < most_us ? user_us + system_us : most_us;
+    width_charge(&gw->widths, &call->function->width, cpu_us * 1000);
+}
+
 /* Takes one report: 1, 0 at the end of the connection, or -errno. */
 static int report_take(struct gateway *gw, struct channel *channel)
 {
@@ -118,8 +131,7 @@ static int report_take(struct gateway *gw, struct channel *channel)
         return 1; /* of an earlier gateway, or malformed: there is nobody to tell */
     call->report = report;
     report_stamps(call, &report);
-    if (call->function->incarnation == call->incarnation)
-        call->function->lane->cpu_ns += (report.user_us + report.system_us) * 1000;
+    charge_function(gw, call);
     channel_leave(gw, call);
     call_event(gw, call, report.kind == REPORT_LOST ? LIFE_EV_LOST : LIFE_EV_EXITED);
     return 1;

@@ -22,12 +22,12 @@
 
 #include "gateway/http.h"
 #include "gateway/lane.h"
-#include "gateway/width.h"
 #include "gateway/link.h"
 #include "gateway/list.h"
 #include "gateway/metrics.h"
 #include "gateway/route.h"
 #include "gateway/wheel.h"
+#include "gateway/width.h"
 #include "jail/start.h"
 #include "sandbox/life.h"
 #include "sandbox/stage.h"
@@ -180,8 +180,8 @@ struct function {
     struct list wanted;      /* functions with want > 0 */
     struct function *bucket; /* next of the same hash */
     struct width width;
-    struct list watched;     /* functions whose width is looked at */
-    bool failed;             /* it cannot be served now; else it can, or will soon */
+    struct list watched; /* functions whose width is looked at */
+    bool failed;         /* it cannot be served now; else it can, or will soon */
 };
 
 struct call {

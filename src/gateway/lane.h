@@ -38,7 +38,6 @@ struct lane {
     struct list node;      /* of lanes.turn, while there is anything in it */
     struct list held_node; /* of lanes.held, while any of its functions is held */
     uint32_t users;        /* functions of its tenant */
-    uint64_t cpu_ns;       /* that its calls used, those that ended in this period (width.h) */
     uint32_t busy_count;
     bool in_turn;
 };

@@ -33,7 +33,7 @@ enum link_kind {
     LINK_SERVE,           /* the first table is complete: accept connections, answer READY */
     /* gateway to supervisor */
     LINK_READY = 32, /* serving */
-    LINK_WANT,       /* index, generation, value: sandboxes wanted (in flight and queued) */
+    LINK_WANT,       /* index, generation, value: sandboxes wanted, see function_need */
     LINK_DRAINED,
     LINK_RETIRED, /* index, generation, value: serial; no call uses these sockets any more (they are
                      closed) */

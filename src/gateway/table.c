@@ -141,18 +141,30 @@ static void function_watch(struct gateway *gw, struct function *function)
     uint64_t idle_ns = 0;
     widths_idle(&gw->widths, &idle_ns); /* if it cannot be read, the next look says room */
     widths_begin(&gw->widths, gw->now_ns, idle_ns);
-    for (uint32_t i = 0; i < gw->lanes.count; i++)
-        gw->lanes.lane[i].cpu_ns = 0;
     wheel_set(&gw->wheel, &gw->width_timer, gw->now_ns + WIDTH_LOOK_NS);
 }
 
-/* Tenants whose calls used a hundredth of the period or more. */
-static uint32_t computing_tenants(const struct gateway *gw, uint64_t period_ns)
+/* Whether its width is what the next call waits for. */
+static bool function_is_held(struct gateway *gw, struct function *function)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < gw->lanes.count; i++)
-        count += gw->lanes.lane[i].cpu_ns >= period_ns / 100;
-    return count;
+    uint32_t concurrency = function->spec.limits.concurrency_max;
+    uint32_t width = width_of(&gw->widths, &function->width, concurrency);
+    return function_flight(function) >= width && width < concurrency;
+}
+
+/* Judges a function after a look. True: it stays watched. */
+static bool function_judge(struct gateway *gw, struct function *function, enum width_view view)
+{
+    struct width *width = &function->width;
+    bool wider = width_judge(&gw->widths, width, function->spec.limits.concurrency_max, view);
+    /* told by the queue: no call tries again by itself */
+    width->held = function->queued > 0 && function_is_held(gw, function);
+    if (wider) {
+        function_changed(gw, function);
+        function_mark(gw, function);
+    }
+    bool moves = width->cpu_ns > 0 || view == WIDTH_UNKNOWN;
+    return width->held || (moves && width_is_wide(&gw->widths, function_flight(function)));
 }
 
 void width_tick(struct gateway *gw)
@@ -160,39 +172,20 @@ void width_tick(struct gateway *gw)
     struct list now, *node;
     list_init(&now);
     list_move(&gw->functions_watched, &now);
-    uint64_t idle_ns = 0, period_ns = gw->now_ns - gw->widths.period.at_ns;
+    uint64_t idle_ns = 0;
     if (!widths_idle(&gw->widths, &idle_ns))
         idle_ns = UINT64_MAX / 200; /* it is not known: nobody is held for long */
     enum width_view view = widths_look(&gw->widths, gw->now_ns, idle_ns);
-    uint32_t tenants = computing_tenants(gw, period_ns);
+    for (node = now.next; node != &now; node = node->next)
+        width_charge(&gw->widths, &LIST_OWNER(node, struct function, watched)->width, 0);
     while ((node = list_pop(&now)) != NULL) {
         struct function *function = LIST_OWNER(node, struct function, watched);
-        bool computes =
-            widths_computes(&gw->widths, period_ns, function->lane->cpu_ns, tenants);
-        if (width_judge(&gw->widths, &function->width, function->spec.limits.concurrency_max, view,
-                        computes)) {
-            function_changed(gw, function);
-            function_mark(gw, function);
-        }
-        if (width_is_watched(&gw->widths, &function->width, function_flight(function)))
+        if (function_judge(gw, function, view))
             list_append(&gw->functions_watched, &function->watched);
     }
-    for (uint32_t i = 0; gw->widths.period.at_ns == gw->now_ns && i < gw->lanes.count; i++)
-        gw->lanes.lane[i].cpu_ns = 0;
+    widths_looked(&gw->widths, gw->now_ns, idle_ns);
     if (!list_is_empty(&gw->functions_watched))
         wheel_set(&gw->wheel, &gw->width_timer, gw->now_ns + WIDTH_LOOK_NS);
-}
-
-/* Whether it must wait for the function's width. */
-static bool function_is_held(struct gateway *gw, struct function *function)
-{
-    uint32_t concurrency = function->spec.limits.concurrency_max;
-    uint32_t width = width_of(&gw->widths, &function->width, concurrency);
-    if (function->channel->in_flight < width || width == concurrency)
-        return false;
-    function->width.held = true;
-    function_watch(gw, function);
-    return true;
 }
 
 /* Sends the start if the function has a free slot. 0: it runs; 1: it must wait; -1: it cannot be.
@@ -200,8 +193,14 @@ static bool function_is_held(struct gateway *gw, struct function *function)
 static int function_start(struct gateway *gw, struct function *function, struct call *call)
 {
     struct channel *channel = function->channel;
-    if (channel == NULL || channel->start_blocked || function_is_held(gw, function) ||
-        channel->in_flight >= channel->slots)
+    if (channel == NULL || channel->start_blocked)
+        return 1;
+    if (function_is_held(gw, function)) {
+        function->width.held = true;
+        function_watch(gw, function);
+        return 1;
+    }
+    if (channel->in_flight >= channel->slots)
         return 1;
     if (!lane_may_start(&gw->lanes, function->lane, gw->now_ns)) {
         function_hold(gw, function);
@@ -228,7 +227,7 @@ static void function_started(struct gateway *gw, struct function *function, stru
 {
     channel_enter(call->channel, call);
     lane_work_begin(&gw->lanes, function->lane, &call->work, gw->now_ns);
-    if (width_is_watched(&gw->widths, &function->width, call->channel->in_flight))
+    if (width_is_wide(&gw->widths, call->channel->in_flight))
         function_watch(gw, function);
     call_event(gw, call, LIFE_EV_STARTED);
     function_changed(gw, function);
@@ -249,7 +248,9 @@ bool function_has_room(const struct function *function)
         return waits < function->spec.limits.queue_max;
     /* who is held has a place already, or would have been given one */
     uint32_t concurrency = function->spec.limits.concurrency_max, places = channel->slots;
-    if (function->width.now != 0 && function->width.now < concurrency && places < concurrency)
+    if (function->width.now != 0 && function->width.now < concurrency)
+        places += concurrency - function->width.now;
+    if (places > concurrency)
         places = concurrency;
     uint32_t free = places > channel->in_flight ? places - channel->in_flight : 0;
     waits = waits > free ? waits - free : 0;
@@ -403,7 +404,8 @@ void function_put(struct gateway *gw, const struct link_message *message, const 
         list_remove(&function->wanted);
     }
     function->want = function->peak = 0; /* the new zygote has not been told anything */
-    function->width = (struct width){0, false}; /* nor is the new program known */
+    function->width = (struct width){0}; /* nor is the new program known */
+    width_of(&gw->widths, &function->width, function->spec.limits.concurrency_max);
     stats_begin(gw, function, other);
     function->channel = NULL;
     if (fd_count == 3)

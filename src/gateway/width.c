@@ -5,12 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PAUSE_PERIODS (UINT32_C(1) << 20) /* nothing is left of what was used before a pause */
+
 /* As many as there are CPUs, and two: while one is answered and reset another runs. */
 static uint32_t narrowest(const struct widths *widths)
 {
     return widths->cpus + 2;
 }
-
 
 bool widths_idle(const struct widths *widths, uint64_t *out_idle_ns)
 {
@@ -36,9 +37,16 @@ void widths_init(struct widths *widths, uint32_t cpus, int uptime)
         widths->uptime = -1;
 }
 
+static void begin(struct widths *widths, uint64_t now_ns, uint64_t idle_ns, uint32_t periods)
+{
+    widths->last = widths->begun = (struct width_point){now_ns, idle_ns};
+    widths->period += periods;
+    widths->computing = 0;
+}
+
 void widths_begin(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
 {
-    widths->last = widths->period = (struct width_point){now_ns, idle_ns};
+    begin(widths, now_ns, idle_ns, PAUSE_PERIODS);
 }
 
 /* The part of all CPUs' time that was idle, in percent. */
@@ -50,25 +58,26 @@ static uint64_t idle_percent(const struct widths *widths, const struct width_poi
     return all_ns > 0 ? left_ns * 100 / all_ns : 0;
 }
 
-enum width_view widths_look(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
+static bool period_is_over(const struct widths *widths, uint64_t now_ns)
 {
-    enum width_view view = WIDTH_UNKNOWN;
-    bool over = now_ns - widths->period.at_ns >= WIDTH_PERIOD_NS;
-    if (idle_percent(widths, &widths->last, now_ns, idle_ns) >= 50)
-        view = WIDTH_IDLE;
-    else if (over)
-        view = idle_percent(widths, &widths->period, now_ns, idle_ns) >= 10 ? WIDTH_ROOM
-                                                                             : WIDTH_FULL;
-    widths->last = (struct width_point){now_ns, idle_ns};
-    if (over)
-        widths->period = widths->last;
-    return view;
+    return now_ns - widths->begun.at_ns >= WIDTH_PERIOD_NS;
 }
 
-bool widths_computes(const struct widths *widths, uint64_t period_ns, uint64_t cpu_ns,
-                     uint32_t tenants)
+enum width_view widths_look(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
 {
-    return cpu_ns * (tenants > 0 ? tenants : 1) * 4 >= period_ns * widths->cpus;
+    uint64_t left = idle_percent(widths, &widths->last, now_ns, idle_ns);
+    widths->last = (struct width_point){now_ns, idle_ns};
+    if (left >= 50)
+        return WIDTH_IDLE;
+    if (!period_is_over(widths, now_ns))
+        return WIDTH_UNKNOWN;
+    return idle_percent(widths, &widths->begun, now_ns, idle_ns) >= 10 ? WIDTH_ROOM : WIDTH_FULL;
+}
+
+void widths_looked(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
+{
+    if (period_is_over(widths, now_ns))
+        begin(widths, now_ns, idle_ns, 1);
 }
 
 uint32_t width_of(const struct widths *widths, struct width *width, uint32_t concurrency)
@@ -80,27 +89,58 @@ uint32_t width_of(const struct widths *widths, struct width *width, uint32_t con
     return width->now < concurrency ? width->now : concurrency;
 }
 
-bool width_is_watched(const struct widths *widths, const struct width *width, uint32_t in_flight)
+void width_charge(struct widths *widths, struct width *width, uint64_t cpu_ns)
 {
-    return width->held || (widths->uptime >= 0 && in_flight > narrowest(widths));
+    uint64_t before_ns = width->cpu_ns;
+    if (width->period != widths->period) { /* no more than there is was used in each since then */
+        uint64_t gone_ns = (uint64_t)(widths->period - width->period) * WIDTH_PERIOD_NS;
+        gone_ns *= widths->cpus;
+        width->cpu_ns = width->cpu_ns > gone_ns ? width->cpu_ns - gone_ns : 0;
+        width->period = widths->period;
+        before_ns = 0;
+    }
+    width->cpu_ns += cpu_ns;
+    if (before_ns < WIDTH_CPU_NS && width->cpu_ns >= WIDTH_CPU_NS)
+        widths->computing++;
+}
+
+bool width_is_wide(const struct widths *widths, uint32_t in_flight)
+{
+    return widths->uptime >= 0 && in_flight > narrowest(widths);
+}
+
+/* Whether it took a large part of the period's time: a quarter of what it could have had beside
+ * the others that computed, too. */
+static bool computes(const struct widths *widths, const struct width *width)
+{
+    uint64_t others = widths->computing > 0 ? widths->computing : 1;
+    return width->cpu_ns >= WIDTH_CPU_NS &&
+           width->cpu_ns * others * 4 >= WIDTH_PERIOD_NS * widths->cpus;
 }
 
 bool width_judge(const struct widths *widths, struct width *width, uint32_t concurrency,
-                 enum width_view view, bool computes)
+                 enum width_view view)
 {
     uint32_t before = width_of(widths, width, concurrency), now = before;
-    if (view == WIDTH_UNKNOWN)
+    switch (view) {
+    case WIDTH_UNKNOWN:
         return false;
-    bool held = width->held;
-    width->held = false;
-    if (view == WIDTH_FULL && computes) {
-        now = before - before / 4;
-        width->now = now > narrowest(widths) ? now : narrowest(widths);
-        return false;
+    case WIDTH_IDLE:
+        now += before;
+        break;
+    case WIDTH_ROOM:
+        now += before / 4 + 1;
+        break;
+    case WIDTH_FULL:
+        now += computes(widths, width) ? 0 : 1; /* others use it up */
+        if (now == before)
+            now -= before / 4;
+        break;
     }
-    if (!held)
+    if (now > before && !width->held)
         return false;
-    now += view == WIDTH_IDLE ? before : before / 4 + 1;
+    if (now < before && now < narrowest(widths))
+        now = narrowest(widths);
     width->now = now < concurrency ? now : concurrency;
     return width->now > before;
 }

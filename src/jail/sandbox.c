@@ -6,7 +6,7 @@
  * place could not die of its own abort(). It mounts /proc, starts the program's process and reaps;
  * unless another program may follow, it has no rights left while the program runs. The program's
  * process furnishes itself (ids, filters) and then *parks* in recvmsg on the template's start
- * socket: all that is left for the request is three dup3 and an execve.
+ * socket: all that is left for the request is three dup3, a setrlimit and an execve.
  *
  * When the program has exited and nothing else is left in
  * the namespace, pid 1 reports at once; if something is left, pid 1 ends, the kernel kills the
@@ -100,8 +100,6 @@ static long furnish(struct slot *slot)
     return result;
 }
 
-#define MONITOR_FILES 64 /* may be open in skerry-vmm, whatever its guest's programs may */
-
 /*
  * The program's open files, last of all: what takes the request, and pid 1, which hands it on, need
  * descriptors of their own; and for pid 1 the limit would also be one of descriptors that are on
@@ -109,8 +107,7 @@ static long furnish(struct slot *slot)
  */
 static long limit_files(const struct slot *slot)
 {
-    int monitor = (zygote.hand.plan.flags & JAIL_KVM) != 0 && slot->files_max < MONITOR_FILES;
-    struct rlimit files = {slot->files_max, monitor ? MONITOR_FILES : slot->files_max};
+    struct rlimit files = {slot->files_max, slot->files_hard};
     return raw2(SYS_setrlimit, RLIMIT_NOFILE, &files);
 }
 

@@ -28,7 +28,8 @@
 #include "jail/slot_tmp.h"
 #include "jail/warm.h"
 
-#define SIGNALS_MAX 1024 /* queued signals and POSIX timers of all sandboxes of a template */
+#define MONITOR_FILES 64   /* may be open in skerry-vmm, whatever its guest's programs may */
+#define SIGNALS_MAX   1024 /* queued signals and POSIX timers of all sandboxes of a template */
 
 /* Of this spawner: its address space is a copy of the zygote's, so this is its own. */
 static struct slot *own_slot;
@@ -159,7 +160,7 @@ static long run_one(struct slot *slot)
 }
 
 /* Other slots' descriptors, which came with the zygote's table: they are none of this one's
- * business, and they would count for the limit of its program's. */
+ * business. */
 static void close_others(const struct slot *slot)
 {
     const int own[3] = {slot->events_fd, slot->warm_near, slot->warm_far};
@@ -177,6 +178,11 @@ static void close_others(const struct slot *slot)
         from = next + 1;
     }
     raw3(SYS_close_range, from, INT32_MAX, 0);
+}
+
+static uint32_t at_most(uint32_t value, rlim_t most)
+{
+    return most < value ? (uint32_t)most : value;
 }
 
 static void spawner_prepare(struct slot *slot)
@@ -199,8 +205,10 @@ static void spawner_prepare(struct slot *slot)
     raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, SIGSET_BYTES);
     /* the program's alone (sandbox.c), which may not ask for more than the host allows */
     raw2(SYS_getrlimit, RLIMIT_NOFILE, &files);
-    slot->files_max = files.rlim_max < plan->limits.files_max ? (uint32_t)files.rlim_max
-                                                              : plan->limits.files_max;
+    slot->files_max = at_most(plan->limits.files_max, files.rlim_max);
+    slot->files_hard = slot->files_max;
+    if ((plan->flags & JAIL_KVM) != 0 && slot->files_hard < MONITOR_FILES)
+        slot->files_hard = at_most(MONITOR_FILES, files.rlim_max);
     /* queued signals and timers count for the owner of the user namespace too, up to the host's
      * root */
     raw2(SYS_setrlimit, RLIMIT_SIGPENDING, &signals);

@@ -63,12 +63,13 @@ struct slot {
     struct timespec tmp_changed;
     int wait_status;
     uint32_t epoch;
-    uint32_t role;      /* pid 1: enum warm_role of its program */
-    int warm_near;      /* spawner's table: pid 1's end of the words with a warm program, or -1 */
-    int warm_far;       /* ... and the program's */
-    uint32_t files_max; /* spawner: RLIMIT_NOFILE of its programs */
-    int program_fd;     /* pid 1's table: pidfd of a warm program, or -1 */
-    uint32_t inner_oom; /* a monitor said that its guest's memory was used up */
+    uint32_t role;       /* pid 1: enum warm_role of its program */
+    int warm_near;       /* spawner's table: pid 1's end of the words with a warm program, or -1 */
+    int warm_far;        /* ... and the program's */
+    uint32_t files_max;  /* spawner: RLIMIT_NOFILE of its programs, */
+    uint32_t files_hard; /* and how far a monitor may raise its own */
+    int program_fd;      /* pid 1's table: pidfd of a warm program, or -1 */
+    uint32_t inner_oom;  /* a monitor said that its guest's memory was used up */
     uint64_t inner_ns[WARM_STAGE_COUNT]; /* what a monitor says of its machine */
     uint64_t clone_ns, cloned_ns, furnished_ns, sent_ns, taken_ns, exec_ns, exit_ns, cleaned_ns;
     uint64_t oom_kills;

@@ -128,12 +128,20 @@ metric_of() { # METRIC NAME
     [ "$(sort -u "$BATS_TEST_TMPDIR/codes")" = 200 ]
 }
 
+idle() { # hundredths of a second of all processors together, since boot
+    awk '{print int($2 * 100)}' /proc/uptime
+}
+
 @test "programs that compute run few at once, though many more wait and may" {
+    local many=$((12 * ($(nproc) + 2))) before began
+    [ "$many" -le 240 ] || skip "so many clients that they are the test"
     daemon_start
-    local many=$((12 * ($(nproc) + 2)))
-    deploy f 'i=0; while [ $((i += 1)) -lt 40000 ]; do :; done' "{\"concurrency\": $many, \"queue\": 1, \"timeout\": \"10m\"}"
+    deploy f 'i=0; while [ $((i += 1)) -lt 40000 ]; do :; done' "{\"concurrency\": $many, \"timeout\": \"10m\"}"
+    before=$(idle) began=$(date +%s%2N)
     seq $((4 * many)) | xargs -P "$many" -I{} curl -sS -o /dev/null -w '%{http_code}\n' "$URL/function/f" >"$BATS_TEST_TMPDIR/codes"
-    [ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | tr -s ' ')" = " $((4 * many)) 200" ]
+    [ "$(sort -u "$BATS_TEST_TMPDIR/codes")" = 200 ]
+    # where a quota ends the processor time, it looks as if there was more
+    [ $((20 * ($(idle) - before))) -lt $((($(date +%s%2N) - began) * $(nproc))) ] || skip "the machine was not full"
     [ "$(metric_of skerry_slots f)" -lt "$many" ]
 }
 

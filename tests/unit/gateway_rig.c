@@ -31,7 +31,7 @@ static int log_make(void)
     return fd;
 }
 
-void rig_start(struct rig *rig, unsigned int connections_max)
+static void launch(struct rig *rig, unsigned int connections_max, int uptime)
 {
     int link[2], api[2];
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -64,7 +64,7 @@ void rig_start(struct rig *rig, unsigned int connections_max)
             .stats = stats,
             .access_log = rig->access_log,
             .dev_null = open("/dev/null", O_RDONLY | O_CLOEXEC),
-            .uptime = -1, /* nobody is held */
+            .uptime = uptime,
             .epoch = RIG_EPOCH,
             .connections_max = connections_max != 0 ? connections_max : 64,
         };
@@ -77,6 +77,20 @@ void rig_start(struct rig *rig, unsigned int connections_max)
     rig->api = api[0];
     struct link_message ready;
     rig_hear(rig, LINK_READY, &ready);
+}
+
+void rig_start(struct rig *rig, unsigned int connections_max)
+{
+    launch(rig, connections_max, -1);
+}
+
+void rig_start_full(struct rig *rig)
+{
+    static const char never_idle[] = "5.00 1.00\n";
+    int uptime = memfd_create("uptime", MFD_CLOEXEC);
+    assert_int_equal(write(uptime, never_idle, sizeof(never_idle) - 1), sizeof(never_idle) - 1);
+    launch(rig, 0, uptime);
+    close(uptime);
 }
 
 static void gateway_exited_well(struct rig *rig)
@@ -217,7 +231,7 @@ void rig_report(struct rig_function *function, struct rig_start *start, uint16_t
         .exec_ns = now - 5000,
         .exit_ns = now,
         .prev_cleaned_ns = 1000,
-        .user_us = 11,
+        .user_us = 11 + start->cpu_us,
         .system_us = 22,
         .maxrss_kib = 333,
     };

@@ -334,7 +334,7 @@ static void idle_time_is_read(void **state)
         widths_init(&widths, 2, uptime_of(wrong[i]));
         assert_int_equal(widths.uptime, -1);
         assert_int_equal(width_of(&widths, &width, 64), 64);
-        assert_false(width_is_watched(&widths, &width, 64));
+        assert_false(width_is_wide(&widths, 64));
         assert_int_equal(width.now, 0);
     }
 }
@@ -343,19 +343,21 @@ static void a_look_tells_idle_from_full(void **state)
 {
     struct widths widths;
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
-    uint64_t now = 1000 * NS_PER_MS, idle = 500 * NS_PER_MS;
+    const uint64_t now = 1000 * NS_PER_MS, idle = 500 * NS_PER_MS;
+    const struct {
+        uint64_t after_ms, idle_ms;
+        enum width_view view;
+    } looks[] = {
+        {40, 40, WIDTH_IDLE},  {80, 50, WIDTH_UNKNOWN}, {200, 50, WIDTH_ROOM},
+        {400, 80, WIDTH_FULL}, {600, 0, WIDTH_FULL}, /* the kernel's sum may go back a little */
+    };
     widths_begin(&widths, now, idle);
-    assert_int_equal(widths_look(&widths, now + 40 * NS_PER_MS, idle + 40 * NS_PER_MS), WIDTH_IDLE);
-    assert_int_equal(widths_look(&widths, now + 80 * NS_PER_MS, idle + 50 * NS_PER_MS), WIDTH_UNKNOWN);
-    assert_int_equal(widths_look(&widths, now + 200 * NS_PER_MS, idle + 50 * NS_PER_MS), WIDTH_ROOM);
-    assert_int_equal(widths_look(&widths, now + 400 * NS_PER_MS, idle + 80 * NS_PER_MS), WIDTH_FULL);
-    /* the kernel's figure of all CPUs may go back a little */
-    assert_int_equal(widths_look(&widths, now + 600 * NS_PER_MS, idle), WIDTH_FULL);
-    /* half of one of two CPUs, in a period; beside three others that computed, an eighth is much */
-    assert_true(widths_computes(&widths, 200 * NS_PER_MS, 100 * NS_PER_MS, 1));
-    assert_false(widths_computes(&widths, 200 * NS_PER_MS, 99 * NS_PER_MS, 1));
-    assert_true(widths_computes(&widths, 200 * NS_PER_MS, 25 * NS_PER_MS, 4));
-    assert_false(widths_computes(&widths, 200 * NS_PER_MS, 24 * NS_PER_MS, 4));
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        uint64_t at_ns = now + looks[i].after_ms * NS_PER_MS;
+        uint64_t idle_ns = idle + looks[i].idle_ms * NS_PER_MS;
+        assert_int_equal(widths_look(&widths, at_ns, idle_ns), looks[i].view);
+        widths_looked(&widths, at_ns, idle_ns);
+    }
 }
 
 static void a_function_widens_while_there_is_time_left(void **state)
@@ -365,26 +367,20 @@ static void a_function_widens_while_there_is_time_left(void **state)
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
     assert_int_equal(width_of(&widths, &one, 1), 1);
     assert_int_equal(width_of(&widths, &width, 30), 4);
-    assert_false(width_is_watched(&widths, &width, 4));
-    assert_true(width_is_watched(&widths, &width, 5));
-    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE, false)); /* nobody waited */
+    assert_false(width_is_wide(&widths, 4));
+    assert_true(width_is_wide(&widths, 5));
+    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE)); /* nobody waits */
     width.held = true;
-    assert_true(width_is_watched(&widths, &width, 0));
-    assert_false(width_judge(&widths, &width, 30, WIDTH_UNKNOWN, false));
-    assert_true(width.held);
-    assert_true(width_judge(&widths, &width, 30, WIDTH_IDLE, true));
+    assert_false(width_judge(&widths, &width, 30, WIDTH_UNKNOWN));
+    assert_true(width_judge(&widths, &width, 30, WIDTH_IDLE));
     assert_int_equal(width_of(&widths, &width, 30), 8);
-    assert_false(width.held);
-    const uint32_t next[] = {11, 14, 18, 23, 29, 30};
-    for (size_t i = 0; i < 6; i++) {
-        width.held = true;
-        /* a machine that others fill takes nothing from who does not compute */
-        bool wider = width_judge(&widths, &width, 30, i % 2 == 0 ? WIDTH_ROOM : WIDTH_FULL, false);
-        assert_true(wider);
+    /* who fills the machine is others: it takes little from who does not compute */
+    const uint32_t next[] = {11, 12, 16, 17, 22, 23, 29, 30};
+    for (size_t i = 0; i < 8; i++) {
+        assert_true(width_judge(&widths, &width, 30, i % 2 == 0 ? WIDTH_ROOM : WIDTH_FULL));
         assert_int_equal(width_of(&widths, &width, 30), next[i]);
     }
-    width.held = true;
-    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE, false));
+    assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE));
 }
 
 static void who_computes_becomes_narrow(void **state)
@@ -392,12 +388,60 @@ static void who_computes_becomes_narrow(void **state)
     struct widths widths;
     struct width width = {.now = 30};
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    widths_begin(&widths, NS_PER_SEC, 0);
+    width_charge(&widths, &width, 100 * NS_PER_MS); /* a quarter of two CPUs */
     const uint32_t next[] = {23, 18, 14, 11, 9, 7, 6, 5, 4, 4};
     for (size_t i = 0; i < 10; i++) {
         width.held = i % 2 == 0;
-        assert_false(width_judge(&widths, &width, 30, WIDTH_FULL, true));
+        assert_false(width_judge(&widths, &width, 30, WIDTH_FULL));
         assert_int_equal(width_of(&widths, &width, 30), next[i]);
     }
+}
+
+/* What is much for one that computes depends on how many do; those that hardly do are not counted.
+ */
+static void a_share_is_a_share_of_those_who_compute(void **state)
+{
+    struct widths widths;
+    struct width width[4] = {{.now = 30}, {.now = 30}, {.now = 30}, {.now = 30}};
+    widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    widths_begin(&widths, NS_PER_SEC, 0);
+    width_charge(&widths, &width[0], 60 * NS_PER_MS);
+    width_charge(&widths, &width[1], WIDTH_CPU_NS - 1);
+    width_judge(&widths, &width[0], 30, WIDTH_FULL);
+    width_judge(&widths, &width[1], 30, WIDTH_FULL);
+    assert_int_equal(width[0].now, 30);
+    width_charge(&widths, &width[2], 200 * NS_PER_MS);
+    for (int i = 0; i < 20; i++)
+        width_charge(&widths, &width[3], 10 * NS_PER_MS);
+    assert_int_equal(widths.computing, 3);
+    for (int i = 0; i < 4; i++)
+        width_judge(&widths, &width[i], 30, WIDTH_FULL);
+    assert_int_equal(width[0].now, 23);
+    assert_int_equal(width[1].now, 30);
+    assert_int_equal(width[2].now, 23);
+}
+
+/* A call of a second on two CPUs: the two periods after it are full of it, too; a pause ends that.
+ */
+static void long_calls_count_for_later_periods(void **state)
+{
+    struct widths widths;
+    struct width width = {.now = 30};
+    widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
+    widths_begin(&widths, NS_PER_SEC, 0);
+    width_charge(&widths, &width, NS_PER_SEC);
+    const uint64_t left_ms[] = {1000, 600, 200, 0};
+    for (uint64_t i = 0; i < 4; i++) {
+        width_charge(&widths, &width, 0);
+        assert_int_equal(width.cpu_ns, left_ms[i] * NS_PER_MS);
+        assert_int_equal(widths.computing, i < 3);
+        widths_looked(&widths, NS_PER_SEC + (i + 1) * WIDTH_PERIOD_NS, 0);
+    }
+    width_charge(&widths, &width, NS_PER_SEC);
+    widths_begin(&widths, 9 * NS_PER_SEC, 0);
+    width_charge(&widths, &width, 0);
+    assert_int_equal(width.cpu_ns, 0);
 }
 
 int main(void)
@@ -415,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_look_tells_idle_from_full),
         cmocka_unit_test(a_function_widens_while_there_is_time_left),
         cmocka_unit_test(who_computes_becomes_narrow),
+        cmocka_unit_test(a_share_is_a_share_of_those_who_compute),
+        cmocka_unit_test(long_calls_count_for_later_periods),
         cmocka_unit_test(metrics_are_whole),
     };
     return cmocka_run_group_tests_name("gateway_parts", tests, NULL, NULL);

@@ -197,6 +197,14 @@ static void test_memory_bounds_too(void **state)
     holds(pool);
 }
 
+/* The first tenant holds so much besides its sandboxes. */
+static void set_other(struct pool *pool, uint64_t bytes)
+{
+    static uint64_t of_tenant[FUNCTIONS_MAX];
+    of_tenant[0] = bytes;
+    pool_other(pool, bytes, of_tenant);
+}
+
 /* Snapshots and what was replaced: not a sandbox that could be taken back. */
 static void test_other_memory_counts(void **state)
 {
@@ -206,18 +214,36 @@ static void test_other_memory_counts(void **state)
     pool_want(pool, 0, 64, T(1));
     obey(pool, T(1));
     assert_int_equal(pool_granted(pool, 0), 10);
-    pool_other(pool, 600);
+    set_other(pool, 600);
     obey(pool, T(2));
     assert_int_equal(pool_granted(pool, 0), 4);
     pool_tick(pool, T(3));
     assert_int_equal(pool_granted(pool, 0), 4);
-    pool_other(pool, 5000); /* no place at all: one still runs */
+    set_other(pool, 5000); /* no place at all: one still runs */
     obey(pool, T(4));
     assert_int_equal(pool_granted(pool, 0), 1);
-    pool_other(pool, 0);
+    set_other(pool, 0);
     pool_tick(pool, T(5));
     obey(pool, T(5));
     assert_int_equal(pool_granted(pool, 0), 10);
+    holds(pool);
+}
+
+/* A tenant that deploys again and again has less room for sandboxes for it, not the others. */
+static void test_other_memory_is_its_tenants(void **state)
+{
+    struct pool *pool = make(100);
+    pool->config.budget_bytes = 1000;
+    for (uint32_t i = 0; i < 2; i++)
+        pool_add(pool, i, 64, i, 100, T(0));
+    set_other(pool, 300);
+    pool_want(pool, 0, 64, T(1));
+    obey(pool, T(1));
+    assert_int_equal(pool_granted(pool, 0), 7);
+    pool_want(pool, 1, 64, T(2));
+    obey(pool, T(2));
+    assert_int_equal(pool_granted(pool, 0), 2);
+    assert_int_equal(pool_granted(pool, 1), 5);
     holds(pool);
 }
 
@@ -391,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_nothing_for_strangers),
         cmocka_unit_test(test_memory_bounds_too),
         cmocka_unit_test(test_other_memory_counts),
+        cmocka_unit_test(test_other_memory_is_its_tenants),
         cmocka_unit_test(test_what_costs_more_is_taken_back),
         cmocka_unit_test(test_what_waits_is_taken_back_too),
         cmocka_unit_test(test_larger_than_the_bound_runs_alone),
