@@ -389,7 +389,7 @@ static void who_computes_becomes_narrow(void **state)
     struct width width = {.now = 30};
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
     widths_begin(&widths, NS_PER_SEC, 0);
-    width_charge(&widths, &width, 100 * NS_PER_MS); /* a quarter of two CPUs */
+    width_charge(&widths, &width, 50 * NS_PER_MS); /* an eighth of two CPUs */
     const uint32_t next[] = {23, 18, 14, 11, 9, 7, 6, 5, 4, 4};
     for (size_t i = 0; i < 10; i++) {
         width.held = i % 2 == 0;
@@ -406,7 +406,7 @@ static void a_share_is_a_share_of_those_who_compute(void **state)
     struct width width[4] = {{.now = 30}, {.now = 30}, {.now = 30}, {.now = 30}};
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
     widths_begin(&widths, NS_PER_SEC, 0);
-    width_charge(&widths, &width[0], 60 * NS_PER_MS);
+    width_charge(&widths, &width[0], 30 * NS_PER_MS);
     width_charge(&widths, &width[1], WIDTH_CPU_NS - 1);
     width_judge(&widths, &width[0], 30, WIDTH_FULL);
     width_judge(&widths, &width[1], 30, WIDTH_FULL);
