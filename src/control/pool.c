@@ -291,7 +291,29 @@ static void satisfy(struct pool *pool, struct pool_member *member, uint64_t now_
     serve_short(pool); /* what was taken back may have been granted and never used */
 }
 
-/* What is granted is too much since a cost grew: the idle give first, in the end all but one. */
+/* Takes one from the tenant that has most memory, out of its function that has most. */
+static uint32_t take_from_richest(struct pool *pool)
+{
+    struct pool_member *found = NULL;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < pool->top; i++) {
+        struct pool_member *member = &pool->members[i];
+        uint64_t bytes = tenant_has(pool, member->tenant);
+        if (member->granted > 1 && (found == NULL || bytes > most ||
+                                    (bytes == most && member->granted > found->granted))) {
+            found = member;
+            most = bytes;
+        }
+    }
+    if (found == NULL)
+        return 0;
+    set_granted(pool, found, found->granted - 1);
+    set_short(pool, found, !has_enough(found));
+    return 1;
+}
+
+/* What is granted is too much, since something grew: the idle give first, in the end all but one.
+ */
 static void shrink(struct pool *pool)
 {
     static const struct pool_member nobody = {.max = 0};
@@ -301,7 +323,7 @@ static void shrink(struct pool *pool)
         if (got == 0)
             got = take_reserve(pool, &nobody);
         if (got == 0)
-            got = take_one(pool, &nobody);
+            got = take_from_richest(pool);
         if (got == 0)
             return;
     }

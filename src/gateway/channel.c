@@ -109,14 +109,15 @@ static void report_stamps(struct call *call, const struct exit_report *report)
 /* What the program used, of which a monitor says itself how much: not more than there was. */
 static void charge_function(struct gateway *gw, const struct call *call)
 {
-    if (!timer_is_set(&gw->width_timer) || call->function->incarnation != call->incarnation)
-        return;
+    if (!timer_is_set(&gw->width_timer) || call->channel->function == NULL)
+        return; /* nobody asks, or it is a program that was replaced */
     const struct exit_report *report = &call->report;
-    uint64_t most_us = (gw->now_ns - call->clock.at_ns[STAGE_SENT]) / 1000 * gw->widths.cpus;
+    uint64_t sent_ns = call->clock.at_ns[STAGE_SENT];
+    uint64_t most_us = gw->now_ns > sent_ns ? (gw->now_ns - sent_ns) / 1000 * gw->widths.cpus : 0;
     uint64_t user_us = report->user_us < most_us ? report->user_us : most_us;
     uint64_t system_us = report->system_us < most_us ? report->system_us : most_us;
     uint64_t cpu_us = user_us + system_us < most_us ? user_us + system_us : most_us;
-    width_charge(&gw->widths, &call->function->width, cpu_us * 1000);
+    width_charge(&gw->widths, &call->channel->function->width, cpu_us * 1000);
 }
 
 /* Takes one report: 1, 0 at the end of the connection, or -errno. */

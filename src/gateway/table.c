@@ -157,14 +157,18 @@ static bool function_judge(struct gateway *gw, struct function *function, enum w
 {
     struct width *width = &function->width;
     bool wider = width_judge(&gw->widths, width, function->spec.limits.concurrency_max, view);
-    /* told by the queue: no call tries again by itself */
-    width->held = function->queued > 0 && function_is_held(gw, function);
+    /* told by the queue, since no call tries again by itself; if there are too few sandboxes, it is
+     * not the width that it waits for */
+    uint32_t concurrency = function->spec.limits.concurrency_max;
+    uint32_t now = width_of(&gw->widths, width, concurrency);
+    width->held = function->queued > 0 && now < concurrency && function->channel != NULL &&
+                  function->channel->slots >= now;
     if (wider) {
         function_changed(gw, function);
         function_mark(gw, function);
     }
     bool moves = width->cpu_ns > 0 || view == WIDTH_UNKNOWN;
-    return width->held || (moves && width_is_wide(&gw->widths, function_flight(function)));
+    return wider || width->held || (moves && width_is_wide(&gw->widths, function_flight(function)));
 }
 
 void width_tick(struct gateway *gw)
@@ -174,7 +178,8 @@ void width_tick(struct gateway *gw)
     list_move(&gw->functions_watched, &now);
     uint64_t idle_ns = 0;
     if (!widths_idle(&gw->widths, &idle_ns))
-        idle_ns = UINT64_MAX / 200; /* it is not known: nobody is held for long */
+        idle_ns = gw->widths.last.idle_ns + /* it is not known: nobody is held for long */
+                  (gw->now_ns - gw->widths.last.at_ns) * gw->widths.cpus;
     enum width_view view = widths_look(&gw->widths, gw->now_ns, idle_ns);
     for (node = now.next; node != &now; node = node->next)
         width_charge(&gw->widths, &LIST_OWNER(node, struct function, watched)->width, 0);
@@ -246,12 +251,9 @@ bool function_has_room(const struct function *function)
     uint32_t waits = function->queued;
     if (channel == NULL)
         return waits < function->spec.limits.queue_max;
-    /* who is held has a place already, or would have been given one */
-    uint32_t concurrency = function->spec.limits.concurrency_max, places = channel->slots;
-    if (function->width.now != 0 && function->width.now < concurrency)
-        places += concurrency - function->width.now;
-    if (places > concurrency)
-        places = concurrency;
+    /* who is held has a place: with a width the function has as many sandboxes as that needs */
+    uint32_t places =
+        function->width.now != 0 ? function->spec.limits.concurrency_max : channel->slots;
     uint32_t free = places > channel->in_flight ? places - channel->in_flight : 0;
     waits = waits > free ? waits - free : 0;
     return waits < function->spec.limits.queue_max;

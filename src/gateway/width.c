@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAUSE_PERIODS (UINT32_C(1) << 20) /* nothing is left of what was used before a pause */
-
 /* As many as there are CPUs, and two: while one is answered and reset another runs. */
 static uint32_t narrowest(const struct widths *widths)
 {
@@ -32,21 +30,18 @@ bool widths_idle(const struct widths *widths, uint64_t *out_idle_ns)
 void widths_init(struct widths *widths, uint32_t cpus, int uptime)
 {
     uint64_t idle_ns;
-    *widths = (struct widths){.cpus = cpus > 0 ? cpus : 1, .uptime = uptime};
+    *widths = (struct widths){.cpus = cpus > 0 ? cpus : 1, .uptime = uptime, .shared = 1};
     if (!widths_idle(widths, &idle_ns))
         widths->uptime = -1;
 }
 
-static void begin(struct widths *widths, uint64_t now_ns, uint64_t idle_ns, uint32_t periods)
-{
-    widths->last = widths->begun = (struct width_point){now_ns, idle_ns};
-    widths->period += periods;
-    widths->computing = 0;
-}
-
 void widths_begin(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
 {
-    begin(widths, now_ns, idle_ns, PAUSE_PERIODS);
+    uint64_t gone = (now_ns - widths->begun.at_ns) / WIDTH_PERIOD_NS;
+    widths->period += gone == 0 ? 1 : gone < UINT32_MAX / 2 ? (uint32_t)gone : UINT32_MAX / 2;
+    widths->last = widths->begun = (struct width_point){now_ns, idle_ns};
+    widths->shared = widths->computing > 0 ? widths->computing : 1;
+    widths->computing = 0;
 }
 
 /* The part of all CPUs' time that was idle, in percent. */
@@ -77,7 +72,7 @@ enum width_view widths_look(struct widths *widths, uint64_t now_ns, uint64_t idl
 void widths_looked(struct widths *widths, uint64_t now_ns, uint64_t idle_ns)
 {
     if (period_is_over(widths, now_ns))
-        begin(widths, now_ns, idle_ns, 1);
+        widths_begin(widths, now_ns, idle_ns);
 }
 
 uint32_t width_of(const struct widths *widths, struct width *width, uint32_t concurrency)
@@ -92,9 +87,9 @@ uint32_t width_of(const struct widths *widths, struct width *width, uint32_t con
 void width_charge(struct widths *widths, struct width *width, uint64_t cpu_ns)
 {
     uint64_t before_ns = width->cpu_ns;
-    if (width->period != widths->period) { /* no more than there is was used in each since then */
+    if (width->period != widths->period) { /* no more than its share was used in each since then */
         uint64_t gone_ns = (uint64_t)(widths->period - width->period) * WIDTH_PERIOD_NS;
-        gone_ns *= widths->cpus;
+        gone_ns = gone_ns * widths->cpus / widths->shared;
         width->cpu_ns = width->cpu_ns > gone_ns ? width->cpu_ns - gone_ns : 0;
         width->period = widths->period;
         before_ns = 0;
@@ -132,9 +127,10 @@ bool width_judge(const struct widths *widths, struct width *width, uint32_t conc
         now += before / 4 + 1;
         break;
     case WIDTH_FULL:
-        now += computes(widths, width) ? 0 : 1; /* others use it up */
-        if (now == before)
+        if (computes(widths, width))
             now -= before / 4;
+        else /* others use it up; if none is known to, its own that have not ended may */
+            now += widths->computing > (width->cpu_ns >= WIDTH_CPU_NS) ? before / 4 + 1 : 1;
         break;
     }
     if (now > before && !width->held)

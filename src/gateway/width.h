@@ -42,6 +42,7 @@ struct widths {
     struct width_point last, begun;
     uint32_t period;    /* the number of the one that began at begun */
     uint32_t computing; /* functions that used WIDTH_CPU_NS in it, as far as is known */
+    uint32_t shared;    /* the same of the period before, at least 1 */
 };
 
 /* Of a function; all zeroes at first. */
@@ -55,7 +56,7 @@ struct width {
 void widths_init(struct widths *widths, uint32_t cpus, int uptime);
 /* Time that all CPUs together were idle since boot, in steps of 10 ms. False: it cannot be read. */
 bool widths_idle(const struct widths *widths, uint64_t *out_idle_ns);
-/* The first look after a pause: a period begins. */
+/* The first look after a pause: a period begins. Nothing was charged since the last one. */
 void widths_begin(struct widths *widths, uint64_t now_ns, uint64_t idle_ns);
 enum width_view widths_look(struct widths *widths, uint64_t now_ns, uint64_t idle_ns);
 /* After a look, when all have been judged: if it ended a period, the next one begins. */

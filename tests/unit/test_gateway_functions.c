@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/packet.h"
+#include "gateway/width.h"
 #include "gateway_case.h"
 
 #define LIGHT_GET "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -307,6 +309,7 @@ static void a_full_machine_takes_few_at_once(void **state)
 {
     enum { MOST = 8, MANY = MOST + 2 }; /* one waits, one is refused */
     int clients[MANY];
+    uint64_t begun_ns = 0;
     struct rig_start starts[MOST + 1];
     struct function_limits limits = {.concurrency_max = MOST, .queue_max = 1};
     redeploy(0, &limits, MOST);
@@ -315,6 +318,8 @@ static void a_full_machine_takes_few_at_once(void **state)
         rig_send(clients[i], GET);
         if (i < 3)
             rig_take(&fn, &starts[i]);
+        if (i == 2)
+            begun_ns = clock_now_ns();
     }
     rig_answer(clients[MANY - 1], &answer, false);
     assert_int_equal(answer.status, 429);
@@ -325,6 +330,8 @@ static void a_full_machine_takes_few_at_once(void **state)
     rig_exit(&fn, &starts[0], 0, 0);
     for (int i = 3; i < MOST + 1; i++)
         rig_take(&fn, &starts[i]);
+    /* from three to eight, one more a period at most */
+    assert_true(clock_now_ns() - begun_ns >= 4 * WIDTH_PERIOD_NS);
     for (int i = 1; i < MOST + 1; i++)
         rig_exit(&fn, &starts[i], 0, 0);
     for (int i = 0; i < MANY; i++) {

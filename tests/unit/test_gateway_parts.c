@@ -374,11 +374,16 @@ static void a_function_widens_while_there_is_time_left(void **state)
     assert_false(width_judge(&widths, &width, 30, WIDTH_UNKNOWN));
     assert_true(width_judge(&widths, &width, 30, WIDTH_IDLE));
     assert_int_equal(width_of(&widths, &width, 30), 8);
-    /* who fills the machine is others: it takes little from who does not compute */
-    const uint32_t next[] = {11, 12, 16, 17, 22, 23, 29, 30};
-    for (size_t i = 0; i < 8; i++) {
-        assert_true(width_judge(&widths, &width, 30, i % 2 == 0 ? WIDTH_ROOM : WIDTH_FULL));
-        assert_int_equal(width_of(&widths, &width, 30), next[i]);
+    /* who fills the machine is others: that takes little from who does not compute */
+    const struct {
+        uint32_t computing, next;
+        enum width_view view;
+    } looks[] = {{0, 11, WIDTH_ROOM}, {1, 14, WIDTH_FULL}, {0, 15, WIDTH_FULL}, {0, 19, WIDTH_ROOM},
+                 {9, 24, WIDTH_FULL}, {0, 25, WIDTH_FULL}, {1, 30, WIDTH_FULL}};
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        widths.computing = looks[i].computing;
+        assert_true(width_judge(&widths, &width, 30, looks[i].view));
+        assert_int_equal(width_of(&widths, &width, 30), looks[i].next);
     }
     assert_false(width_judge(&widths, &width, 30, WIDTH_IDLE));
 }
@@ -422,12 +427,12 @@ static void a_share_is_a_share_of_those_who_compute(void **state)
     assert_int_equal(width[2].now, 23);
 }
 
-/* A call of a second on two CPUs: the two periods after it are full of it, too; a pause ends that.
- */
+/* A call of a second on two CPUs: the two periods after it are full of it, too; if another one
+ * computes, four are. A pause ends that. */
 static void long_calls_count_for_later_periods(void **state)
 {
     struct widths widths;
-    struct width width = {.now = 30};
+    struct width width = {.now = 30}, other = {.now = 30};
     widths_init(&widths, 2, uptime_of("1.00 1.00\n"));
     widths_begin(&widths, NS_PER_SEC, 0);
     width_charge(&widths, &width, NS_PER_SEC);
@@ -438,7 +443,11 @@ static void long_calls_count_for_later_periods(void **state)
         assert_int_equal(widths.computing, i < 3);
         widths_looked(&widths, NS_PER_SEC + (i + 1) * WIDTH_PERIOD_NS, 0);
     }
+    width_charge(&widths, &other, NS_PER_SEC);
     width_charge(&widths, &width, NS_PER_SEC);
+    widths_looked(&widths, NS_PER_SEC + 5 * WIDTH_PERIOD_NS, 0);
+    width_charge(&widths, &width, 0);
+    assert_int_equal(width.cpu_ns, 800 * NS_PER_MS);
     widths_begin(&widths, 9 * NS_PER_SEC, 0);
     width_charge(&widths, &width, 0);
     assert_int_equal(width.cpu_ns, 0);

@@ -244,6 +244,15 @@ static void test_other_memory_is_its_tenants(void **state)
     obey(pool, T(2));
     assert_int_equal(pool_granted(pool, 0), 2);
     assert_int_equal(pool_granted(pool, 1), 5);
+    set_other(pool, 400); /* it pays for what it makes, and gets it back */
+    obey(pool, T(3));
+    assert_int_equal(pool_granted(pool, 0), 1);
+    assert_int_equal(pool_granted(pool, 1), 5);
+    set_other(pool, 0);
+    pool_tick(pool, T(4));
+    obey(pool, T(4));
+    assert_int_equal(pool_granted(pool, 0), 5);
+    assert_int_equal(pool_granted(pool, 1), 5);
     holds(pool);
 }
 
