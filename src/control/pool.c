@@ -104,35 +104,52 @@ static uint32_t desired(const struct pool *pool, const struct pool_member *membe
     return count < member->max ? (uint32_t)count : member->max;
 }
 
-/* Takes from the function that has been idle for longest all that it has. Returns how many. */
-static uint32_t take_from_idle(struct pool *pool, const struct pool_member *taker)
+/*
+ * How many an idle function keeps: its last one, if it was called a moment ago, is only for
+ * somebody who has none. Else functions that are called in turn would take theirs from those whose
+ * turn is next.
+ */
+static uint32_t last_kept(const struct pool_member *member, const struct pool_member *taker,
+                          uint64_t now_ns)
+{
+    return taker->granted > 0 && now_ns < member->active_ns + WINDOW_NS;
+}
+
+/* Takes from the function that has been idle for longest all that it need not keep. Returns how
+ * many. */
+static uint32_t take_from_idle(struct pool *pool, const struct pool_member *taker, uint64_t now_ns)
 {
     struct pool_member *oldest = NULL;
+    uint32_t keeps = 0;
     for (uint32_t i = 0; i < pool->top; i++) {
         struct pool_member *member = &pool->members[i];
-        if (member == taker || member->granted == 0 || member->want > 0)
+        uint32_t kept = last_kept(member, taker, now_ns);
+        if (member == taker || member->granted <= kept || member->want > 0)
             continue;
-        if (oldest == NULL || member->active_ns < oldest->active_ns)
+        if (oldest == NULL || member->active_ns < oldest->active_ns) {
             oldest = member;
+            keeps = kept;
+        }
     }
     if (oldest == NULL)
         return 0;
-    uint32_t count = oldest->granted;
-    set_granted(pool, oldest, 0);
+    uint32_t count = oldest->granted - keeps;
+    set_granted(pool, oldest, keeps);
     return count;
 }
 
 /* Takes a reserve that is not in use from a busy function: from the one that has most of it. */
-static uint32_t take_reserve(struct pool *pool, const struct pool_member *taker)
+static uint32_t take_reserve(struct pool *pool, const struct pool_member *taker, uint64_t now_ns)
 {
     struct pool_member *richest = NULL;
     uint32_t most = 0;
     for (uint32_t i = 0; i < pool->top; i++) {
         struct pool_member *member = &pool->members[i];
-        if (member == taker || member->granted <= member->want)
+        uint32_t kept = larger(member->want, last_kept(member, taker, now_ns));
+        if (member == taker || member->granted <= kept)
             continue;
-        if (member->granted - member->want > most) {
-            most = member->granted - member->want;
+        if (member->granted - kept > most) {
+            most = member->granted - kept;
             richest = member;
         }
     }
@@ -229,13 +246,13 @@ static void give(struct pool *pool, struct pool_member *member, uint32_t target)
 }
 
 /* Makes others give up what the function lacks; it gets that when it is really free. */
-static void reclaim(struct pool *pool, struct pool_member *member)
+static void reclaim(struct pool *pool, struct pool_member *member, uint64_t now_ns)
 {
     uint32_t need = smaller(member->want, member->max) - member->granted;
     while (room_to_come(pool, member) < need) {
-        uint32_t got = take_from_idle(pool, member);
+        uint32_t got = take_from_idle(pool, member, now_ns);
         if (got == 0)
-            got = take_reserve(pool, member);
+            got = take_reserve(pool, member, now_ns);
         if (got == 0)
             got = take_from_tenant(pool, member);
         if (got == 0)
@@ -287,7 +304,7 @@ static void satisfy(struct pool *pool, struct pool_member *member, uint64_t now_
     serve_short(pool);
     if (!member->is_short)
         return;
-    reclaim(pool, member);
+    reclaim(pool, member, now_ns);
     serve_short(pool); /* what was taken back may have been granted and never used */
 }
 
@@ -319,9 +336,9 @@ static void shrink(struct pool *pool)
     static const struct pool_member nobody = {.max = 0};
     while (pool->config.budget_bytes > 0 &&
            pool->granted_bytes + pool->other_bytes > pool->config.budget_bytes) {
-        uint32_t got = take_from_idle(pool, &nobody);
+        uint32_t got = take_from_idle(pool, &nobody, 0);
         if (got == 0)
-            got = take_reserve(pool, &nobody);
+            got = take_reserve(pool, &nobody, 0);
         if (got == 0)
             got = take_from_richest(pool);
         if (got == 0)

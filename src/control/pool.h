@@ -5,10 +5,11 @@
  * A function in use gets twice what it recently needed at once and some in reserve, so that the
  * next request finds one that is furnished; one that nobody calls keeps a few. Together they stay
  * within a budget, of sandboxes and of memory: when it is used up, idle functions give theirs up,
- * the one that was idle for longest first; then what is in reserve; then a tenant that has more
- * than the one in need gives up some, until both have the same, and a function without any gets one
- * from the function that has most. What was taken back counts against the budget until its zygote
- * says that it is gone (pool_live), so the bound holds at every moment.
+ * the one that was idle for longest first (its last one only after some seconds, or to one that has
+ * none); then what is in reserve; then a tenant that has more than the one in need gives up some,
+ * until both have the same, and a function without any gets one from the function that has most.
+ * What was taken back counts against the budget until its zygote says that it is gone (pool_live),
+ * so the bound holds at every moment.
  *
  * Memory is what a sandbox of the function was seen to need (pool_cost), not what it may take.
  *

@@ -99,7 +99,7 @@ static void test_idle_functions_give_way(void **state)
     pool_tick(pool, T(4)); /* 2 each: the budget is used up */
     obey(pool, T(4));
     assert_int_equal(pool->used, 8);
-    pool_want(pool, 3, 4, T(5));
+    pool_want(pool, 3, 4, T(20));
     /* the two oldest idle ones were told to give up theirs, but still have them */
     assert_int_equal(pool_granted(pool, 0), 0);
     assert_int_equal(pool_granted(pool, 1), 2);
@@ -107,6 +107,26 @@ static void test_idle_functions_give_way(void **state)
     holds(pool);
     pool_live(pool, 0, 0);
     assert_int_equal(pool_granted(pool, 3), 4);
+    holds(pool);
+}
+
+/* What was called a moment ago keeps its last one, but for somebody who has none. */
+static void test_functions_in_turn_keep_theirs(void **state)
+{
+    struct pool *pool = make(8);
+    for (uint32_t i = 0; i < 4; i++)
+        pool_add(pool, i, 64, 0, 1, T(i));
+    pool_tick(pool, T(4));
+    obey(pool, T(4));
+    pool_want(pool, 3, 8, T(5));
+    obey(pool, T(5));
+    assert_int_equal(pool_granted(pool, 3), 5);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(pool_granted(pool, i), 1);
+    pool_add(pool, 4, 64, 0, 1, T(6));
+    pool_want(pool, 4, 1, T(6));
+    obey(pool, T(6));
+    assert_int_equal(pool_granted(pool, 4), 1);
     holds(pool);
 }
 
@@ -184,14 +204,14 @@ static void test_memory_bounds_too(void **state)
     pool->config.budget_bytes = 1000;
     pool_add(pool, 0, 64, 0, 100, T(0));
     pool_add(pool, 1, 64, 0, 50, T(0));
-    pool_want(pool, 0, 64, T(1));
-    obey(pool, T(1));
-    pool_tick(pool, T(1));
+    pool_want(pool, 0, 64, T(20));
+    obey(pool, T(20));
+    pool_tick(pool, T(20));
     /* what the other one had in reserve went to who needs it */
     assert_int_equal(pool_granted(pool, 0), 10);
     assert_int_equal(pool->used_bytes, 1000);
-    pool_want(pool, 1, 1, T(2));
-    obey(pool, T(2));
+    pool_want(pool, 1, 1, T(21));
+    obey(pool, T(21));
     assert_int_equal(pool_granted(pool, 1), 1);
     assert_true(pool->used_bytes <= 1000);
     holds(pool);
@@ -237,20 +257,20 @@ static void test_other_memory_is_its_tenants(void **state)
     for (uint32_t i = 0; i < 2; i++)
         pool_add(pool, i, 64, i, 100, T(0));
     set_other(pool, 300);
-    pool_want(pool, 0, 64, T(1));
-    obey(pool, T(1));
+    pool_want(pool, 0, 64, T(21));
+    obey(pool, T(21));
     assert_int_equal(pool_granted(pool, 0), 7);
-    pool_want(pool, 1, 64, T(2));
-    obey(pool, T(2));
+    pool_want(pool, 1, 64, T(22));
+    obey(pool, T(22));
     assert_int_equal(pool_granted(pool, 0), 2);
     assert_int_equal(pool_granted(pool, 1), 5);
     set_other(pool, 400); /* it pays for what it makes, and gets it back */
-    obey(pool, T(3));
+    obey(pool, T(23));
     assert_int_equal(pool_granted(pool, 0), 1);
     assert_int_equal(pool_granted(pool, 1), 5);
     set_other(pool, 0);
-    pool_tick(pool, T(4));
-    obey(pool, T(4));
+    pool_tick(pool, T(24));
+    obey(pool, T(24));
     assert_int_equal(pool_granted(pool, 0), 5);
     assert_int_equal(pool_granted(pool, 1), 5);
     holds(pool);
@@ -419,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_new_function_is_warm_then_idle),
         cmocka_unit_test(test_grows_with_demand_and_shrinks_later),
         cmocka_unit_test(test_idle_functions_give_way),
+        cmocka_unit_test(test_functions_in_turn_keep_theirs),
         cmocka_unit_test(test_each_gets_at_least_one),
         cmocka_unit_test(test_more_functions_than_budget),
         cmocka_unit_test(test_removal_frees_for_those_who_wait),
