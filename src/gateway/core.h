@@ -244,7 +244,6 @@ struct gateway {
     bool drained;
     bool ended;
     bool accept_paused;
-    uint32_t cpus;
     uint64_t full_told_ns; /* when the log was last told that no more can be accepted */
     struct stats_page *stats;
     struct wheel wheel;

@@ -106,7 +106,8 @@ static int pools_make(struct gateway *gw)
                gw->call_rooms;
     if (!all)
         return -ENOMEM;
-    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1, gw->cpus > 2 ? gw->cpus - 1 : 1);
+    uint32_t cpus = gw->widths.cpus;
+    lanes_init(&gw->lanes, lanes, FUNCTIONS_MAX + 1, cpus > 1 ? cpus - 1 : 1);
     return 0;
 }
 
@@ -207,7 +208,6 @@ static struct gateway *gateway_open(const struct gateway_options *options)
     gw->access_log = options->access_log;
     gw->dev_null = options->dev_null;
     gw->epoch = options->epoch;
-    gw->cpus = options->cpus;
     widths_init(&gw->widths, options->cpus, options->uptime);
     gw->conns_max = options->connections_max != 0 ? options->connections_max : CONNS_DEFAULT;
     if (gw->conns_max > CONNS_MAX)

@@ -69,7 +69,7 @@ struct gateway_options {
     uint32_t epoch; /* of this gateway process */
     int hold;       /* 1: accept nobody before LINK_SERVE */
     unsigned int connections_max; /* 0: 8192 */
-    unsigned int cpus;            /* of the machine: see lane.h */
+    unsigned int cpus;            /* of the machine; 0: one. See lane.h and width.h */
 };
 
 /*

@@ -139,7 +139,7 @@ static void function_watch(struct gateway *gw, struct function *function)
     if (timer_is_set(&gw->width_timer))
         return;
     uint64_t idle_ns = 0;
-    widths_idle(&gw->widths, &idle_ns); /* if it cannot be read, the next look says room */
+    widths_idle(&gw->widths, &idle_ns); /* if it cannot be read, the next look says idle */
     widths_begin(&gw->widths, gw->now_ns, idle_ns);
     wheel_set(&gw->wheel, &gw->width_timer, gw->now_ns + WIDTH_LOOK_NS);
 }
@@ -251,7 +251,7 @@ bool function_has_room(const struct function *function)
     uint32_t waits = function->queued;
     if (channel == NULL)
         return waits < function->spec.limits.queue_max;
-    /* who is held has a place: with a width the function has as many sandboxes as that needs */
+    /* with a width, what it does not let run yet has a place: all that the concurrency allows */
     uint32_t places =
         function->width.now != 0 ? function->spec.limits.concurrency_max : channel->slots;
     uint32_t free = places > channel->in_flight ? places - channel->in_flight : 0;

@@ -104,13 +104,13 @@ bool width_is_wide(const struct widths *widths, uint32_t in_flight)
     return widths->uptime >= 0 && in_flight > narrowest(widths);
 }
 
-/* Whether it took a large part of the period's time: an eighth of what it could have had beside
- * the others that computed, too. */
+/* Whether it took a large part of the period's time: an eighth of what each of those that computed
+ * could have had. */
 static bool computes(const struct widths *widths, const struct width *width)
 {
-    uint64_t others = widths->computing > 0 ? widths->computing : 1;
+    uint64_t sharers = widths->computing > 0 ? widths->computing : 1;
     return width->cpu_ns >= WIDTH_CPU_NS &&
-           width->cpu_ns * others * 8 >= WIDTH_PERIOD_NS * widths->cpus;
+           width->cpu_ns * sharers * 8 >= WIDTH_PERIOD_NS * widths->cpus;
 }
 
 bool width_judge(const struct widths *widths, struct width *width, uint32_t concurrency,

@@ -229,10 +229,10 @@ print(what)' --concurrency 4 --mem 64M
     [ ! -c /dev/kvm ] || tiers+=(vm)
     for tier in "${tiers[@]}"; do
         for warm in yes no; do
-            "$skerry" deploy --state "$STATE" f --tier "$tier" --warm "$warm" --files 4 --exec /bin/sh -- -c 'read x; echo $x; ulimit -n'
+            "$skerry" deploy --state "$STATE" f --tier "$tier" --warm "$warm" --files 4 --exec /bin/sh -- -c 'read x; echo $x; ulimit -n; ulimit -Hn'
             call f --data-binary "$tier"
             [ "$code" = 200 ]
-            [ "$output" = "$tier"$'\n4' ]
+            [ "$output" = "$tier"$'\n4\n4' ]
         done
     done
 }

@@ -22,14 +22,22 @@
 
 #define LIGHT_GET "GET /function/g.light HTTP/1.1\r\nHost: h\r\n\r\n"
 
-static void a_lost_zygote_is_502_and_the_queue_waits(void **state)
+/* Two clients: the one's request runs, as start, and the other's waits for it. Returns the other.
+ */
+static int run_and_wait(int *out_running)
 {
     redeploy(0, NULL, 1);
-    int running = begin(GET);
+    *out_running = begin(GET);
     int waiting = rig_connect(&rig);
     rig_send(waiting, GET);
     while (rig.stats->function[3].queued != 1)
         usleep(100);
+    return waiting;
+}
+
+static void a_lost_zygote_is_502_and_the_queue_waits(void **state)
+{
+    int running, waiting = run_and_wait(&running);
     struct rig_function dead = fn;
     rig_function_close(&dead);
     rig_answer(running, &answer, false);
@@ -248,12 +256,7 @@ static void a_function_without_a_zygote_waits(void **state)
 
 static void a_removed_function_is_404(void **state)
 {
-    redeploy(0, NULL, 1);
-    int running = begin(GET);
-    int waiting = rig_connect(&rig);
-    rig_send(waiting, GET);
-    while (rig.stats->function[3].queued != 1)
-        usleep(100);
+    int running, waiting = run_and_wait(&running);
     rig_tell(&rig, LINK_FUNCTION_DEL, &fn);
     rig_answer(waiting, &answer, false);
     assert_int_equal(answer.status, 404);
